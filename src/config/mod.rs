@@ -1,0 +1,236 @@
+//! The configuration: built-in defaults, then the file, then the environment; checked as a whole,
+//! with every mistake at once. Each connector, notifier and step reads its own section in its own file.
+
+mod section;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use toml::{Table, Value};
+
+use crate::connectors::SourceConfig;
+use crate::delivery::DestinationConfig;
+use crate::model::{Calendar, WeekStart};
+use crate::schedule::DigestPlan;
+
+pub use section::{Problem, Reading, Section};
+
+/// The checked configuration of one daemon.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the database, the search index and the lock live.
+    pub data_dir: PathBuf,
+    /// Time zone and first day of the week.
+    pub calendar: Calendar,
+    /// A PostgreSQL address; without one, SQLite in the data folder.
+    pub database_url: Option<SecretString>,
+    /// Pages and API.
+    pub web: crate::web::WebConfig,
+    /// Cleaning and redaction.
+    pub ingest: crate::ingest::IngestConfig,
+    /// The encoder.
+    pub embed: crate::embed::EmbedConfig,
+    /// How topics are found.
+    pub topics: crate::topics::Params,
+    /// What passes into a digest.
+    pub digest: crate::digest::DigestConfig,
+    /// The helpdesks.
+    pub sources: Vec<SourceConfig>,
+    /// Where digests go.
+    pub destinations: Vec<DestinationConfig>,
+    /// Which digests are made, and when.
+    pub digests: Vec<DigestPlan>,
+}
+
+impl Config {
+    /// Reads a configuration file; a missing default file means the defaults.
+    pub fn load(path: &Path, environment: BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                return Err(vec![Problem {
+                    path: path.display().to_string(),
+                    message: format!("cannot be read: {error}"),
+                    hint: "give another file with --config, or start from config/default.toml"
+                        .into(),
+                }]);
+            }
+        };
+        let folder = path
+            .parent()
+            .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+        Self::parse(&text, folder, environment)
+    }
+
+    /// Reads a configuration text. Relative paths start from `folder`.
+    pub fn parse(
+        text: &str,
+        folder: PathBuf,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            vec![Problem {
+                path: format!("line {line}"),
+                message: error.message().to_owned(),
+                hint: "the file is TOML; see config/default.toml for every setting".into(),
+            }]
+        })?;
+        overlay(&mut table, &environment);
+        let reading = Reading::new(environment, folder);
+        let config = Self::read(Section::root(table, &reading));
+        let problems = reading.into_problems();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn read(mut root: Section<'_>) -> Self {
+        let data_dir = root.path("data_dir", "groundswell-data");
+        let zone = root.choice(
+            "time_zone",
+            chrono_tz::Tz::UTC,
+            &["an IANA name such as Europe/Berlin"],
+            |name| name.parse().ok(),
+        );
+        let week_start = root.choice(
+            "week_start",
+            WeekStart::Monday,
+            &["monday", "sunday"],
+            |name| match name {
+                "monday" => Some(WeekStart::Monday),
+                "sunday" => Some(WeekStart::Sunday),
+                _ => None,
+            },
+        );
+        let mut database = root.section("database");
+        let database_url = database.optional_secret("url");
+        database.finish();
+        let sources: Vec<_> = root
+            .sections("sources")
+            .into_iter()
+            .map(|s| SourceConfig::read(s, zone))
+            .collect();
+        let destinations: Vec<_> = root
+            .sections("destinations")
+            .into_iter()
+            .map(DestinationConfig::read)
+            .collect();
+        let digests: Vec<_> = root
+            .sections("digests")
+            .into_iter()
+            .map(|s| DigestPlan::read(s, zone))
+            .collect();
+        check_names(&root, &sources, &destinations, &digests);
+        let config = Self {
+            data_dir,
+            calendar: Calendar { zone, week_start },
+            database_url,
+            web: crate::web::WebConfig::read(root.section("web")),
+            ingest: crate::ingest::IngestConfig::read(root.section("ingest")),
+            embed: crate::embed::EmbedConfig::read(root.section("embed")),
+            topics: crate::topics::Params::read(root.section("topics")),
+            digest: crate::digest::DigestConfig::read(root.section("digest")),
+            sources,
+            destinations,
+            digests: if digests.is_empty() {
+                DigestPlan::defaults(zone)
+            } else {
+                digests
+            },
+        };
+        root.finish();
+        config
+    }
+}
+
+/// Ids are unique, and digests name destinations that exist.
+fn check_names(
+    root: &Section<'_>,
+    sources: &[SourceConfig],
+    destinations: &[DestinationConfig],
+    digests: &[DigestPlan],
+) {
+    for (place, source) in sources.iter().enumerate() {
+        if sources[..place].iter().any(|other| other.id == source.id) {
+            let message = format!("\"{}\" is used by another source", source.id);
+            root.problem(
+                &format!("sources[{place}].id"),
+                message,
+                "give each source its own id",
+            );
+        }
+    }
+    for (place, destination) in destinations.iter().enumerate() {
+        if destinations[..place]
+            .iter()
+            .any(|other| other.id == destination.id)
+        {
+            let message = format!("\"{}\" is used by another destination", destination.id);
+            let hint = "give each destination its own id";
+            root.problem(&format!("destinations[{place}].id"), message, hint);
+        }
+    }
+    for (place, plan) in digests.iter().enumerate() {
+        for name in &plan.destinations {
+            if !destinations
+                .iter()
+                .any(|destination| destination.id == *name)
+            {
+                let known: Vec<_> = destinations.iter().map(|d| d.id.as_str()).collect();
+                root.problem(
+                    &format!("digests[{place}].destinations"),
+                    format!("there is no destination \"{name}\""),
+                    format!("known: {}", known.join(", ")),
+                );
+            }
+        }
+    }
+}
+
+/// `GROUNDSWELL__WEB__LISTEN=…` replaces `web.listen`; `GROUNDSWELL__SOURCES__0__URL` reaches into lists.
+fn overlay(table: &mut Table, environment: &BTreeMap<String, String>) {
+    for (name, value) in environment {
+        let Some(path) = name.strip_prefix("GROUNDSWELL__") else {
+            continue;
+        };
+        let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+        let parsed = format!("value = {value}").parse::<Table>().ok();
+        let value = parsed.and_then(|mut t| t.remove("value"));
+        let text = || Value::String(environment[name].clone());
+        set(table, &keys, value.unwrap_or_else(text));
+    }
+}
+
+fn set(table: &mut Table, keys: &[String], value: Value) {
+    match keys {
+        [] => {}
+        [key] => drop(table.insert(key.clone(), value)),
+        [key, place, rest @ ..] if place.parse::<usize>().is_ok() => {
+            let items = table
+                .entry(key.clone())
+                .or_insert_with(|| Value::Array(Vec::new()));
+            let item = items
+                .as_array_mut()
+                .and_then(|items| items.get_mut(place.parse::<usize>().unwrap_or(usize::MAX)));
+            match item.and_then(Value::as_table_mut) {
+                Some(inner) => set(inner, rest, value),
+                // Left in the table under its own name, so that it is reported as unknown.
+                None => drop(table.insert(format!("{key}__{place}"), value)),
+            }
+        }
+        [key, rest @ ..] => {
+            let inner = table
+                .entry(key.clone())
+                .or_insert_with(|| Value::Table(Table::new()));
+            if let Some(inner) = inner.as_table_mut() {
+                set(inner, rest, value);
+            }
+        }
+    }
+}

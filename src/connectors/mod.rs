@@ -1,0 +1,98 @@
+//! Helpdesks and call systems in. A connector speaks one system's API and says *what*; it never
+//! sleeps, retries or stores. `ingest` decides *how*: when to try again, what to keep.
+//!
+//! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use crate::config::Section;
+use crate::model::{Calendar, Record, SourceId};
+use crate::schedule::Schedule;
+
+/// A position in a source. Opaque: only its connector reads inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// A record that could not be read; it is counted and reported, the rest of its page counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The helpdesk id, or the file and line: `tickets.jsonl:17`.
+    pub place: String,
+    /// Why, without the customer's words.
+    pub reason: String,
+}
+
+/// One page of changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// New, changed, deleted and merged conversations.
+    pub records: Vec<Record>,
+    /// What could not be read.
+    pub skipped: Vec<Skipped>,
+    /// Where to go on. Saved in the transaction that writes the records.
+    pub next: Cursor,
+    /// Whether nothing more is waiting right now.
+    pub is_last: bool,
+    /// The source is known to be complete up to here.
+    pub complete_until: Option<DateTime<Utc>>,
+}
+
+/// Why a page could not be had: one variant for each different reaction.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PullError {
+    /// Wait as long as told.
+    #[error("rate limited, asked to wait {retry_after_s} s")]
+    RateLimited {
+        /// Seconds to wait, as told; never shortened.
+        retry_after_s: u64,
+    },
+    /// Credentials or rights are wrong: a person must act.
+    #[error("not authorised: {0}")]
+    Unauthorized(String),
+    /// Unreachable, timed out, a server's fault: try again later.
+    #[error("{0}")]
+    Transient(String),
+    /// The answer does not make sense: try again later, but somebody should look.
+    #[error("unexpected answer: {0}")]
+    Malformed(String),
+}
+
+/// One system's API.
+pub trait Connector: Send + Sync {
+    /// The page after `cursor`; without one, the first page ever.
+    fn pull<'a>(
+        &'a self,
+        cursor: Option<&'a Cursor>,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Page, PullError>>;
+}
+
+/// One configured source.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// Its name in keys, logs and metrics.
+    pub id: SourceId,
+    /// When it is pulled.
+    pub schedule: Schedule,
+    /// Which system, with its settings.
+    pub kind: SourceKind,
+}
+
+/// The systems, with their settings.
+#[derive(Clone, Debug)]
+pub enum SourceKind {}
+
+impl SourceConfig {
+    /// Reads one `[[sources]]` table.
+    pub fn read(mut section: Section<'_>, zone: chrono_tz::Tz) -> Self {
+        let _ = (&mut section, zone);
+        unimplemented!()
+    }
+}
+
+/// Makes the connector of a source.
+pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dyn Connector>> {
+    let _ = (config, calendar);
+    unimplemented!()
+}

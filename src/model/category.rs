@@ -1,0 +1,61 @@
+//! The official side: what management publishes, as a table of category by window.
+
+use super::Cadence;
+
+/// What an official report says it counts, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReportBasis {
+    /// Not stated.
+    #[default]
+    Unknown,
+    /// Conversations opened in the window.
+    Opened,
+    /// Conversations solved or closed in the window.
+    Closed,
+}
+
+impl ReportBasis {
+    /// The name in files and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReportBasis::Unknown => "unknown",
+            ReportBasis::Opened => "opened",
+            ReportBasis::Closed => "closed",
+        }
+    }
+
+    /// The inverse of `as_str`.
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            ReportBasis::Unknown,
+            ReportBasis::Opened,
+            ReportBasis::Closed,
+        ]
+        .into_iter()
+        .find(|basis| basis.as_str() == text)
+    }
+}
+
+/// One line of an official report.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReportRow {
+    /// The window's key, such as `2026-W13` or `2026-03`.
+    pub window: String,
+    /// The category; `None` is the line for conversations without one.
+    pub category: Option<String>,
+    /// How many the report counts.
+    pub count: i64,
+}
+
+/// An official report, as imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfficialReport {
+    /// Where it came from, such as the file's name.
+    pub name: String,
+    /// By day, week or month.
+    pub cadence: Cadence,
+    /// What it counts.
+    pub basis: ReportBasis,
+    /// Its lines, sorted by window and category, each pair once.
+    pub rows: Vec<ReportRow>,
+}

@@ -1,0 +1,259 @@
+//! A digest: the finished content as data. Renderers only lay it out.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Cadence, ConversationKey, DigestId, TopicId};
+
+/// What is published about one window. Never edited once published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Version of this shape.
+    pub version: u32,
+    /// Its permanent id: `<cadence>-<window>`.
+    pub id: DigestId,
+    /// By day, week or month.
+    pub cadence: Cadence,
+    /// The window's key.
+    pub window: String,
+    /// The window's first instant.
+    pub start: DateTime<Utc>,
+    /// The first instant after the window.
+    pub end: DateTime<Utc>,
+    /// The time zone in which the window was cut.
+    pub zone: String,
+    /// What was pulled and how it is split; the states add up.
+    pub totals: Totals,
+    /// At most five (by default) suggestions with their evidence, most important first.
+    pub items: Vec<Item>,
+    /// Our total beside the official one.
+    pub official: Option<OfficialSide>,
+    /// What belongs to no topic.
+    pub unassigned: Unassigned,
+    /// What changed in windows published earlier.
+    pub revisions: Vec<Revision>,
+    /// What a reader must know: an incomplete source, a first window without baseline.
+    pub notes: Vec<String>,
+    /// The counting rules, one sentence each.
+    pub rules: Vec<String>,
+}
+
+/// Conversations of a window, split so that the parts add up to `pulled`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// All conversations opened in the window.
+    pub pulled: u64,
+    /// Assigned to a topic.
+    pub assigned: u64,
+    /// Count, but belong to no topic.
+    pub unassigned: u64,
+    /// Do not count, by reason.
+    pub excluded: Vec<(String, u64)>,
+    /// Different customers among those that count.
+    pub customers: u64,
+    /// Conversations that counted in the window before, if there was one.
+    pub previous: Option<u64>,
+}
+
+/// One suggestion with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// The topic.
+    pub topic_id: TopicId,
+    /// Its label at the time.
+    pub label: String,
+    /// Its most typical words.
+    pub terms: Vec<String>,
+    /// Conversations in this window.
+    pub conversations: u64,
+    /// Different customers among them.
+    pub customers: u64,
+    /// Change against the baseline.
+    pub change: Change,
+    /// What the official report says of the same conversations; adds up to `conversations`.
+    pub categories: Vec<CategoryShare>,
+    /// What stands out between topic and official categories.
+    pub findings: Vec<Finding>,
+    /// One to three quotes.
+    pub quotes: Vec<Quote>,
+    /// What to do.
+    pub suggestion: Suggestion,
+    /// Share of the topic that comes back when a tenth is left out, 0 to 1.
+    pub stability: Option<f64>,
+    /// Counts of this topic in the last windows of the cadence, oldest first, this one last.
+    pub course: Vec<(String, u64)>,
+}
+
+/// How a topic moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrendState {
+    /// Not seen in the baseline.
+    New,
+    /// More than the baseline explains.
+    Rising,
+    /// Within the baseline, or too few to tell.
+    Steady,
+    /// Less than the baseline explains.
+    Falling,
+    /// There was a baseline, and now none.
+    Gone,
+    /// Seen before the baseline, absent in it, here again.
+    Back,
+}
+
+impl TrendState {
+    /// The name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TrendState::New => "new",
+            TrendState::Rising => "rising",
+            TrendState::Steady => "steady",
+            TrendState::Falling => "falling",
+            TrendState::Gone => "gone",
+            TrendState::Back => "back",
+        }
+    }
+}
+
+/// Change against a stated baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The named state.
+    pub state: TrendState,
+    /// Mean conversations a window in the baseline.
+    pub baseline: f64,
+    /// How many windows the baseline has.
+    pub windows: u32,
+    /// Lower end of the 95 % interval of the count that the baseline predicts.
+    pub low: f64,
+    /// Upper end of that interval.
+    pub high: f64,
+}
+
+/// How many of a topic's conversations are filed under one official category.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryShare {
+    /// The category; `None` is "never categorised".
+    pub category: Option<String>,
+    /// Conversations of the topic under it.
+    pub conversations: u64,
+}
+
+/// What kind of thing stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingKind {
+    /// The topic is mostly filed under a catch-all, or spread too thin for any line to show it.
+    Hidden,
+    /// Its main category is several topics.
+    Lumped,
+}
+
+/// Something that stands out between topics and official categories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What kind.
+    pub kind: FindingKind,
+    /// One sentence with its numbers.
+    pub sentence: String,
+}
+
+/// A customer's or agent's words, an exact substring of the stored redacted text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Whose words.
+    pub key: ConversationKey,
+    /// The words.
+    pub text: String,
+    /// A link that opens the conversation in the helpdesk.
+    pub url: Option<String>,
+}
+
+/// Whom a suggestion is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SuggestionKind {
+    /// Change the product.
+    Product,
+    /// Change the service.
+    Service,
+    /// Change a process.
+    Process,
+}
+
+impl SuggestionKind {
+    /// The name in files and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SuggestionKind::Product => "product",
+            SuggestionKind::Service => "service",
+            SuggestionKind::Process => "process",
+        }
+    }
+}
+
+/// What to do, and how one would know that it is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// Product, service or process.
+    pub kind: SuggestionKind,
+    /// The rule that made it.
+    pub rule: String,
+    /// One sentence with its numbers.
+    pub sentence: String,
+    /// Who should take it.
+    pub owner: String,
+    /// What to do next.
+    pub next_step: String,
+    /// What would prove it wrong.
+    pub disproof: String,
+}
+
+/// A named part of a difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The cause's name, such as `call_notes` or `unexplained`.
+    pub cause: String,
+    /// What it adds to official minus ours; the causes add up to the difference.
+    pub conversations: i64,
+}
+
+/// Our total beside the official one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfficialSide {
+    /// The report's name.
+    pub report: String,
+    /// What the report counts.
+    pub official: i64,
+    /// What we count.
+    pub ours: i64,
+    /// Official minus ours, split into named causes.
+    pub causes: Vec<Cause>,
+}
+
+/// The rest that belongs to no topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unassigned {
+    /// How many.
+    pub conversations: u64,
+    /// Share of those that count, 0 to 1.
+    pub share: f64,
+    /// The share in the window before.
+    pub previous_share: Option<f64>,
+    /// Some of them.
+    pub sample: Vec<Quote>,
+}
+
+/// A number of an earlier digest that is different now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The earlier window's key.
+    pub window: String,
+    /// What was published.
+    pub was: u64,
+    /// What it is now.
+    pub now: u64,
+    /// Conversations opened in that window that arrived after it was published.
+    pub arrived_late: u64,
+}

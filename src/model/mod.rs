@@ -1,0 +1,31 @@
+//! The nouns: plain data with public fields. No input or output, no wire formats, no decisions.
+//!
+//! Everything else in the crate talks in these types. `Digest` alone derives serde, because a
+//! published digest is stored as versioned JSON.
+
+mod category;
+mod conversation;
+mod digest;
+mod fact;
+mod ids;
+mod text;
+mod topic;
+mod vector;
+mod window;
+
+pub use category::{OfficialReport, ReportBasis, ReportRow};
+pub use conversation::{
+    Author, Conversation, Exclusion, Kind, Message, Record, Stored, Visibility,
+};
+pub use digest::{
+    CategoryShare, Cause, Change, Digest, Finding, FindingKind, Item, OfficialSide, Quote,
+    Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
+};
+pub use fact::{Fact, State};
+pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, TopicId};
+pub use text::Text;
+pub use topic::{
+    Assignment, Discovery, Edit, EditKind, Exemplar, Lineage, Term, Topic, TopicStatus,
+};
+pub use vector::{DIMENSIONS, ModelId, Vector};
+pub use window::{Cadence, Calendar, WeekStart, Window};
