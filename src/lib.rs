@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod config;
 pub mod connectors;
+pub mod counting;
 pub mod delivery;
 pub mod digest;
 pub mod embed;
