@@ -1,0 +1,3 @@
+//! The one integration binary: each module tests the program from outside.
+
+mod servers;
