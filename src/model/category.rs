@@ -47,6 +47,16 @@ pub struct ReportRow {
     pub count: i64,
 }
 
+impl ReportRow {
+    /// Stands for the category in a report that has totals and no categories.
+    pub const TOTAL: &str = "(total)";
+
+    /// Whether the line is a total of its window.
+    pub fn is_total(&self) -> bool {
+        self.category.as_deref() == Some(Self::TOTAL)
+    }
+}
+
 /// An official report, as imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfficialReport {
