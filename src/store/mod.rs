@@ -3,17 +3,36 @@
 //! One SQL text serves both. A public method is one transaction; each table has one function that
 //! turns a row into its struct. Times are microseconds, flags 0 or 1, JSON is text, vectors are bytes.
 
-use std::path::PathBuf;
+mod conversations;
+mod deliveries;
+mod dialect;
+mod digests;
+mod edits;
+mod erase;
+mod open;
+mod pages;
+mod progress;
+mod reports;
+mod sql;
+mod topics;
+mod vectors;
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use sqlx::any::AnyRow;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 use crate::connectors::{Cursor, Skipped};
 use crate::model::{
-    Cadence, ConversationKey, DestinationId, Digest, DigestId, Discovery, Edit, EditKind, Fact,
-    ModelId, OfficialReport, SourceId, Stored, Text, Topic, TopicId, Vector,
+    Cadence, ConversationKey, DestinationId, Digest, DigestId, SourceId, Stored, TopicId,
 };
-use crate::topics::Document;
+use dialect::Dialect;
+use sql::{Statement, all, clear, first, get, run, sql};
 
 /// Where the database is.
 #[derive(Clone, Debug)]
@@ -176,204 +195,128 @@ pub struct Closing {
     pub destinations: Vec<DestinationId>,
 }
 
-/// The database.
+/// The database. Clones share its connections; the lock is let go with the last one.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
-#[allow(unused_variables, clippy::unused_async, missing_docs)]
+struct Inner {
+    dialect: Dialect,
+    /// The folder, or the server and the database's name.
+    place: String,
+    /// One connection: on both databases one transaction of this process writes at a time.
+    writer: AnyPool,
+    readers: AnyPool,
+    lock: Mutex<Option<open::Lock>>,
+}
+
+/// A transaction that writes. It holds the feed's counter row from its beginning, so that transactions of
+/// several processes write one after the other, and change numbers grow in the order of commits.
+/// Dropped without `commit`, it leaves nothing.
+struct Writing {
+    transaction: Transaction<'static, Any>,
+    dialect: Dialect,
+    last_committed: i64,
+    last: i64,
+}
+
+impl Writing {
+    fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+
+    /// The number of one more change.
+    fn next_change(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Raises the counter as the last statement, and commits.
+    async fn commit(mut self) -> anyhow::Result<()> {
+        if self.last > self.last_committed {
+            let raise = sql("UPDATE feed SET last_change = $1 WHERE id = 1").bind(self.last);
+            run(&mut self.transaction, raise).await?;
+        }
+        self.transaction.commit().await.map_err(clear)
+    }
+}
+
 impl Store {
-    /// Opens the database, brings its tables up to date and takes the lock: a second Groundswell on the same database
-    /// gets one clear sentence. `open_shared` is for commands beside a running daemon: no lock.
-    pub async fn open(location: &Location) -> anyhow::Result<Self> {
-        unimplemented!()
-    }
-    pub async fn open_shared(location: &Location) -> anyhow::Result<Self> {
-        unimplemented!()
-    }
-    /// Copies a SQLite database to a file, consistently (VACUUM INTO).
-    pub async fn backup(&self, to: &std::path::Path) -> anyhow::Result<()> {
-        unimplemented!()
-    }
-
-    // conversations.rs
-    pub async fn save_page(
-        &self,
-        source: &SourceId,
-        page: &CleanPage,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<Saved> {
-        unimplemented!()
-    }
-    pub async fn conversation(&self, key: &ConversationKey) -> anyhow::Result<Option<Stored>> {
-        unimplemented!()
-    }
-    /// In the order of the keys; missing ones are left out.
-    pub async fn conversations(&self, keys: &[ConversationKey]) -> anyhow::Result<Vec<Stored>> {
-        unimplemented!()
-    }
-    /// Keys of a topic's conversations opened in [from, to), newest first.
-    pub async fn topic_keys(
-        &self,
-        topic: &TopicId,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-        limit: u32,
-    ) -> anyhow::Result<Vec<ConversationKey>> {
-        unimplemented!()
-    }
-    pub async fn changes_after(&self, number: i64, limit: u32) -> anyhow::Result<Vec<Changed>> {
-        unimplemented!()
-    }
-    pub async fn last_change(&self) -> anyhow::Result<i64> {
-        unimplemented!()
-    }
-    /// Conversations opened OR closed in [from, to), sorted by key: what counting and reconciling need.
-    pub async fn facts(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow::Result<Vec<Fact>> {
-        unimplemented!()
-    }
-    /// First and last instant at which a stored conversation was opened.
-    pub async fn span(&self) -> anyhow::Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
-        unimplemented!()
-    }
-    /// Erases the words and identity of all conversations of a requester pseudonym or of one key; rows stay as tombstones, through the feed.
-    pub async fn forget_conversation(&self, key: &ConversationKey) -> anyhow::Result<bool> {
-        unimplemented!()
-    }
-    pub async fn forget_requester(&self, requester: &str) -> anyhow::Result<u64> {
-        unimplemented!()
+    async fn begin(&self) -> anyhow::Result<Writing> {
+        let begin = self.inner.dialect.begin();
+        let mut transaction = self.inner.writer.begin_with(begin).await.map_err(clear)?;
+        let take =
+            sql("UPDATE feed SET last_change = last_change WHERE id = 1 RETURNING last_change");
+        let last = first(&mut transaction, take, |row| get::<i64>(row, 0))
+            .await?
+            .context("the database has lost its change counter; restore it from a backup")?;
+        Ok(Writing {
+            transaction,
+            dialect: self.inner.dialect,
+            last_committed: last,
+            last,
+        })
     }
 
-    // vectors.rs
-    /// Texts of counting conversations that have no vector of this model, each hash once, sorted by hash.
-    pub async fn texts_without_vector(
-        &self,
-        model: &ModelId,
-        limit: u32,
-    ) -> anyhow::Result<Vec<(String, Text)>> {
-        unimplemented!()
-    }
-    pub async fn count_without_vector(&self, model: &ModelId) -> anyhow::Result<u64> {
-        unimplemented!()
-    }
-    pub async fn save_vectors(
-        &self,
-        model: &ModelId,
-        vectors: &[(String, Vector)],
-    ) -> anyhow::Result<()> {
-        unimplemented!()
-    }
-    /// Documents opened at or after `from` that count (no exclusion) and have a vector, sorted by key.
-    pub async fn documents(
-        &self,
-        model: &ModelId,
-        which: Which,
-        from: Option<DateTime<Utc>>,
-    ) -> anyhow::Result<Vec<Document>> {
-        unimplemented!()
+    async fn reader(&self) -> anyhow::Result<PoolConnection<Any>> {
+        self.inner.readers.acquire().await.map_err(clear)
     }
 
-    // topics.rs
-    pub async fn topics(&self) -> anyhow::Result<Vec<Topic>> {
-        unimplemented!()
-    }
-    /// Writes topics (insert or replace by id), assignments and lineage in one transaction; changed assignments go through the feed.
-    pub async fn save_discovery(
+    async fn read_first<T>(
         &self,
-        discovery: &Discovery,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        unimplemented!()
-    }
-    pub async fn edits(&self) -> anyhow::Result<Vec<Edit>> {
-        unimplemented!()
-    }
-    pub async fn add_edit(
-        &self,
-        kind: &EditKind,
-        by: &str,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<i64> {
-        unimplemented!()
-    }
-    pub async fn undo_edit(&self, number: i64) -> anyhow::Result<bool> {
-        unimplemented!()
-    }
-    /// When `discover` last ran.
-    pub async fn last_discovery(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
-        unimplemented!()
+        ask: Statement,
+        convert: impl Fn(&AnyRow) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Option<T>> {
+        first(&mut *self.reader().await?, ask, convert).await
     }
 
-    // progress.rs
-    pub async fn source_progress(&self) -> anyhow::Result<Vec<SourceProgress>> {
-        unimplemented!()
-    }
-    pub async fn record_pull_failure(
+    async fn read_all<T>(
         &self,
-        source: &SourceId,
-        error: &str,
-        retry_at: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        unimplemented!()
-    }
-    /// The newest skipped records of a source.
-    pub async fn skipped(
-        &self,
-        source: &SourceId,
-        limit: u32,
-    ) -> anyhow::Result<Vec<(Skipped, DateTime<Utc>)>> {
-        unimplemented!()
+        ask: Statement,
+        convert: impl Fn(&AnyRow) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        all(&mut *self.reader().await?, ask, convert).await
     }
 
-    // reports.rs
-    /// Keeps a report; a corrected one is a new version, the newest counts.
-    pub async fn save_report(
-        &self,
-        report: &OfficialReport,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        unimplemented!()
-    }
-    /// The newest version of each report of a cadence, newest first.
-    pub async fn reports(&self, cadence: Cadence) -> anyhow::Result<Vec<OfficialReport>> {
-        unimplemented!()
-    }
-
-    // digests.rs
-    /// False if the window was closed before: then nothing is written.
-    pub async fn close_window(&self, closing: &Closing) -> anyhow::Result<bool> {
-        unimplemented!()
-    }
-    /// Newest first.
-    pub async fn closed_windows(
-        &self,
-        cadence: Cadence,
-        limit: u32,
-    ) -> anyhow::Result<Vec<ClosedWindow>> {
-        unimplemented!()
-    }
-    pub async fn window_counts(
-        &self,
-        cadence: Cadence,
-        window: &str,
-    ) -> anyhow::Result<Vec<WindowCount>> {
-        unimplemented!()
-    }
-    pub async fn digest(&self, id: &DigestId) -> anyhow::Result<Option<(Digest, String)>> {
-        unimplemented!()
-    }
-    /// Newest first.
-    pub async fn digest_ids(&self, limit: u32) -> anyhow::Result<Vec<DigestId>> {
-        unimplemented!()
+    /// Copies a SQLite database to a file, consistently, while it is in use. The file appears when it is whole.
+    pub async fn backup(&self, to: &Path) -> anyhow::Result<()> {
+        let shown = to.display();
+        if self.inner.dialect == Dialect::Postgres {
+            bail!("a PostgreSQL database is backed up with pg_dump");
+        }
+        if to.exists() {
+            bail!("{shown} exists already; choose another name for the backup");
+        }
+        let part = PathBuf::from(format!("{shown}.part"));
+        let part_name = part.to_str().context("the backup's name is not UTF-8")?;
+        if part.exists() {
+            std::fs::remove_file(&part)
+                .with_context(|| format!("{} is in the way", part.display()))?;
+        }
+        // It needs a connection that may write, if only to another file.
+        let mut connection = self.inner.writer.acquire().await.map_err(clear)?;
+        run(
+            &mut connection,
+            sql("VACUUM INTO $1").bind(part_name.to_owned()),
+        )
+        .await
+        .with_context(|| format!("the backup {shown} cannot be written"))?;
+        std::fs::File::open(&part)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| std::fs::rename(&part, to))
+            .with_context(|| format!("the backup {shown} cannot be written"))
     }
 
-    // deliveries.rs
-    pub async fn deliveries(&self, limit: u32) -> anyhow::Result<Vec<Delivery>> {
-        unimplemented!()
+    /// Tables and columns with their kinds, for comparing the two databases.
+    pub async fn columns(&self) -> anyhow::Result<Vec<(String, String, String)>> {
+        let ask = sql(self.inner.dialect.columns());
+        self.read_all(ask, |row| Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?)))
+            .await
     }
-    pub async fn waiting_deliveries(&self) -> anyhow::Result<Vec<Delivery>> {
-        unimplemented!()
-    }
-    pub async fn save_delivery(&self, delivery: &Delivery) -> anyhow::Result<()> {
-        unimplemented!()
+
+    /// Where the database is, as it may be shown: the folder, or server and name.
+    pub fn place(&self) -> &str {
+        &self.inner.place
     }
 }

@@ -1,3 +1,6 @@
 //! The one integration binary: each module tests the program from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod servers;
+mod store;

@@ -1,0 +1,221 @@
+//! Closed windows with their frozen counts, and the digests made of them. Written once, never changed.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, ensure};
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+use sqlx::any::AnyRow;
+
+use super::sql::{ManyRows, count, first, get, instant, plain, run, sql, whole, word};
+use super::{ClosedWindow, Closing, DeliveryState, Store, WindowCount, Writing};
+use crate::model::{Cadence, Digest, DigestId, TopicId};
+
+impl Store {
+    /// Closes a window: counts, digest and its deliveries in one transaction. False if the window was closed
+    /// before: then nothing is written.
+    pub async fn close_window(&self, closing: &Closing) -> anyhow::Result<bool> {
+        check(closing)?;
+        let closed = &closing.closed;
+        let mut writing = self.begin().await?;
+        let ask = sql("SELECT closed_at FROM windows WHERE cadence = $1 AND window_key = $2");
+        let ask = ask
+            .bind(closed.cadence.as_str())
+            .bind(plain(&closed.window));
+        if first(writing.connection(), ask, |row| instant(row, 0))
+            .await?
+            .is_some()
+        {
+            return Ok(false);
+        }
+        if let Some(digest) = &closing.digest {
+            write_digest(&mut writing, digest, closed.closed_at).await?;
+            write_deliveries(&mut writing, closing).await?;
+        }
+        let add = sql(
+            "INSERT INTO windows (cadence, window_key, closed_at, conversations, digest, \
+                       reason) VALUES ($1, $2, $3, $4, $5, $6)",
+        );
+        let add = add
+            .bind(closed.cadence.as_str())
+            .bind(plain(&closed.window))
+            .bind(closed.closed_at.timestamp_micros())
+            .bind(whole(closed.conversations))
+            .bind(closed.digest.as_ref().map(|id| id.0.clone()))
+            .bind(plain(&closed.reason));
+        run(writing.connection(), add).await?;
+        write_counts(&mut writing, closing).await?;
+        writing.commit().await?;
+        Ok(true)
+    }
+
+    /// Newest first.
+    pub async fn closed_windows(
+        &self,
+        cadence: Cadence,
+        limit: u32,
+    ) -> anyhow::Result<Vec<ClosedWindow>> {
+        let ask = sql(
+            "SELECT cadence, window_key, closed_at, conversations, digest, reason \
+                       FROM windows WHERE cadence = $1 ORDER BY window_key DESC LIMIT $2",
+        );
+        let ask = ask.bind(cadence.as_str()).bind(i64::from(limit));
+        self.read_all(ask, closed_window).await
+    }
+
+    /// The frozen counts of a window, in their own order; empty if it is not closed.
+    pub async fn window_counts(
+        &self,
+        cadence: Cadence,
+        window: &str,
+    ) -> anyhow::Result<Vec<WindowCount>> {
+        let ask = sql(
+            "SELECT state, topic, conversations, customers FROM window_counts \
+                       WHERE cadence = $1 AND window_key = $2 ORDER BY state, topic",
+        );
+        let ask = ask.bind(cadence.as_str()).bind(plain(window));
+        self.read_all(ask, window_count).await
+    }
+
+    /// A digest and the SHA-256 of its stored JSON, 64 hexadecimal digits.
+    pub async fn digest(&self, id: &DigestId) -> anyhow::Result<Option<(Digest, String)>> {
+        let ask = sql("SELECT content, sha256 FROM digests WHERE id = $1");
+        let found = self.read_first(ask.bind(plain(id.as_str())), |row| {
+            let digest = serde_json::from_str(get(row, 0)?)
+                .map_err(|_| anyhow::anyhow!("its content cannot be read"))?;
+            Ok((digest, get(row, 1)?))
+        });
+        found.await.with_context(|| format!("digest {id}"))
+    }
+
+    /// By the end of their windows, newest first.
+    pub async fn digest_ids(&self, limit: u32) -> anyhow::Result<Vec<DigestId>> {
+        let ask = sql("SELECT id FROM digests ORDER BY ends_at DESC, starts_at DESC, id LIMIT $1");
+        self.read_all(ask.bind(i64::from(limit)), |row| Ok(DigestId(get(row, 0)?)))
+            .await
+    }
+}
+
+/// The parts of a closing must fit: a wrong sum must never be published.
+fn check(closing: &Closing) -> anyhow::Result<()> {
+    let closed = &closing.closed;
+    let name = format!("{} {}", closed.cadence, closed.window);
+    let counting = closing
+        .counts
+        .iter()
+        .filter(|count| !count.state.starts_with("excluded:"));
+    let sum: u64 = counting.map(|count| count.conversations).sum();
+    ensure!(
+        sum == closed.conversations,
+        "the counts of window {name} add up to {sum}, not to {}",
+        closed.conversations
+    );
+    let lines: BTreeSet<_> = closing
+        .counts
+        .iter()
+        .map(|count| (&count.state, &count.topic))
+        .collect();
+    ensure!(
+        lines.len() == closing.counts.len(),
+        "window {name} counts a state twice"
+    );
+    let digest = closing.digest.as_ref();
+    ensure!(
+        digest.map(|digest| &digest.id) == closed.digest.as_ref(),
+        "window {name} names another digest than it brings"
+    );
+    ensure!(
+        digest.is_none_or(|d| d.cadence == closed.cadence && d.window == closed.window),
+        "window {name} brings the digest of another window"
+    );
+    Ok(())
+}
+
+async fn write_digest(
+    writing: &mut Writing,
+    digest: &Digest,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let content = serde_json::to_string(digest)
+        .with_context(|| format!("digest {} cannot be written as JSON", digest.id))?;
+    let bytes = Sha256::digest(content.as_bytes());
+    let sha256: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let add = sql(
+        "INSERT INTO digests (id, cadence, window_key, starts_at, ends_at, created_at, \
+                   sha256, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    );
+    let add = add
+        .bind(plain(digest.id.as_str()))
+        .bind(digest.cadence.as_str())
+        .bind(plain(&digest.window))
+        .bind(digest.start.timestamp_micros())
+        .bind(digest.end.timestamp_micros())
+        .bind(now.timestamp_micros())
+        .bind(sha256)
+        .bind(content);
+    run(writing.connection(), add).await?;
+    Ok(())
+}
+
+async fn write_deliveries(writing: &mut Writing, closing: &Closing) -> anyhow::Result<()> {
+    let Some(digest) = &closing.digest else {
+        return Ok(());
+    };
+    let rows = ManyRows {
+        before: "INSERT INTO deliveries (digest, destination, state, attempts, next_at)",
+        row: "($, $, $, 0, $)",
+        after: "ON CONFLICT (digest, destination) DO NOTHING",
+    };
+    rows.all(
+        writing.connection(),
+        &closing.destinations,
+        |destination, values| {
+            let values = values.text(digest.id.as_str()).text(destination.as_str());
+            values
+                .text(DeliveryState::Waiting.as_str())
+                .time(closing.closed.closed_at);
+        },
+    )
+    .await
+}
+
+async fn write_counts(writing: &mut Writing, closing: &Closing) -> anyhow::Result<()> {
+    let rows = ManyRows {
+        before: "INSERT INTO window_counts (cadence, window_key, state, topic, conversations, \
+                 customers)",
+        row: "($, $, $, $, $, $)",
+        after: "",
+    };
+    rows.all(writing.connection(), &closing.counts, |count, values| {
+        let topic = count.topic.as_ref().map_or("", TopicId::as_str);
+        values
+            .text(closing.closed.cadence.as_str())
+            .text(&closing.closed.window)
+            .text(&count.state)
+            .text(topic)
+            .number(whole(count.conversations))
+            .number(whole(count.customers));
+    })
+    .await
+}
+
+fn closed_window(row: &AnyRow) -> anyhow::Result<ClosedWindow> {
+    Ok(ClosedWindow {
+        cadence: word(row, 0, Cadence::parse)?,
+        window: get(row, 1)?,
+        closed_at: instant(row, 2)?,
+        conversations: count(row, 3)?,
+        digest: get::<Option<String>>(row, 4)?.map(DigestId),
+        reason: get(row, 5)?,
+    })
+}
+
+fn window_count(row: &AnyRow) -> anyhow::Result<WindowCount> {
+    let topic: String = get(row, 1)?;
+    Ok(WindowCount {
+        state: get(row, 0)?,
+        topic: (!topic.is_empty()).then_some(TopicId(topic)),
+        conversations: count(row, 2)?,
+        customers: count(row, 3)?,
+    })
+}

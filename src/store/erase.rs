@@ -1,0 +1,152 @@
+//! Erasure: words and identity go, the row stays as a tombstone, so that counts still add up and no late
+//! version brings the words back. It passes through the feed like any change, so the index follows.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::dialect::ListParameter;
+use super::sql::{ManyRows, all, composed, from_micros, get, json_list, plain, run, sql};
+use super::{Store, Writing};
+use crate::model::{ConversationKey, Exclusion, SourceId};
+
+/// A conversation that is to lose its words.
+pub(super) struct Tombstone {
+    pub source: String,
+    pub id: String,
+    /// When the helpdesk removed it.
+    pub at: DateTime<Utc>,
+    pub reason: Exclusion,
+    pub merged_into: Option<String>,
+    /// Forgotten by a person here: no later version of the helpdesk brings it back.
+    pub is_forgotten: bool,
+    pub number: i64,
+    pub stored_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Erases the words and identity of one conversation for good: the helpdesk's later versions of it are
+    /// ignored. False if it is not stored.
+    pub async fn forget_conversation(&self, key: &ConversationKey) -> anyhow::Result<bool> {
+        let ask = sql(
+            "SELECT source, id, updated_at, stored_at, text_hash FROM conversations \
+                       WHERE source = $1 AND id = $2 AND is_forgotten = 0",
+        );
+        let ask = ask.bind(plain(key.source.as_str())).bind(plain(&key.id));
+        Ok(self.forget(ask).await? > 0)
+    }
+
+    /// Erases the words and identity of all conversations of a requester, given by the pseudonym under which
+    /// they are stored.
+    pub async fn forget_requester(&self, requester: &str) -> anyhow::Result<u64> {
+        let ask = sql(
+            "SELECT source, id, updated_at, stored_at, text_hash FROM conversations \
+                       WHERE requester = $1 AND is_forgotten = 0 ORDER BY source, id",
+        );
+        self.forget(ask.bind(plain(requester))).await
+    }
+
+    async fn forget(&self, ask: super::sql::Statement) -> anyhow::Result<u64> {
+        let mut writing = self.begin().await?;
+        let found = all(writing.connection(), ask, |row| {
+            let (source, id): (String, String) = (get(row, 0)?, get(row, 1)?);
+            let (at, stored_at) = (from_micros(get(row, 2)?)?, from_micros(get(row, 3)?)?);
+            let text_hash: String = get(row, 4)?;
+            Ok((source, id, at, stored_at, text_hash))
+        });
+        let mut tombstones = Vec::new();
+        let mut hashes = BTreeSet::new();
+        for (source, id, at, stored_at, text_hash) in found.await? {
+            hashes.insert(text_hash);
+            tombstones.push(Tombstone {
+                source,
+                id,
+                at,
+                reason: Exclusion::Deleted,
+                merged_into: None,
+                is_forgotten: true,
+                number: writing.next_change(),
+                stored_at,
+            });
+        }
+        write_tombstones(&mut writing, &tombstones).await?;
+        for tombstone in &tombstones {
+            let source = SourceId(tombstone.source.clone());
+            erase_words(&mut writing, &source, &[&tombstone.id]).await?;
+        }
+        forget_vectors(&mut writing, &hashes).await?;
+        writing.commit().await?;
+        Ok(tombstones.len() as u64)
+    }
+}
+
+/// A tombstone keeps what counting needs (times, kind, category) and loses who and what.
+const TOMBSTONE_ROWS: ManyRows = ManyRows {
+    before: "INSERT INTO conversations (source, id, kind, updated_at, stored_at, change_number, \
+           exclusion, is_forgotten, merged_into, reopens, language, text_hash, content_hash)",
+    row: "($, $, 'ticket', $, $, $, $, $, $, 0, '', '', '')",
+    after: "ON CONFLICT (source, id) DO UPDATE SET updated_at = excluded.updated_at, \
+               change_number = excluded.change_number, exclusion = excluded.exclusion, \
+               is_forgotten = excluded.is_forgotten, merged_into = excluded.merged_into, \
+               account = NULL, requester = NULL, language = '', text_hash = '', \
+               content_hash = '', topic = NULL, score = NULL, also_topic = NULL, \
+               judged_hash = NULL",
+};
+
+pub(super) async fn write_tombstones(
+    writing: &mut Writing,
+    tombstones: &[Tombstone],
+) -> anyhow::Result<()> {
+    TOMBSTONE_ROWS
+        .all(writing.connection(), tombstones, |tombstone, values| {
+            values
+                .text(&tombstone.source)
+                .text(&tombstone.id)
+                .time(tombstone.at)
+                .time(tombstone.stored_at)
+                .number(tombstone.number)
+                .text(tombstone.reason.as_str())
+                .number(i64::from(tombstone.is_forgotten))
+                .optional_text(tombstone.merged_into.as_deref());
+        })
+        .await
+}
+
+/// Deletes the words of conversations, and their vectors where they stood for a topic.
+pub(super) async fn erase_words(
+    writing: &mut Writing,
+    source: &SourceId,
+    ids: &[&str],
+) -> anyhow::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let list = json_list(ids.iter().copied());
+    let listed = writing.dialect.listed(ListParameter::Second);
+    for table in ["words", "exemplars"] {
+        let erase = composed(format!(
+            "DELETE FROM {table} WHERE source = $1 AND id IN ({listed})"
+        ));
+        let erase = erase.bind(source.0.clone()).bind(list.clone());
+        run(writing.connection(), erase).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the vectors of texts that no conversation has any more: a vector tells something of its text.
+pub(super) async fn forget_vectors(
+    writing: &mut Writing,
+    hashes: &BTreeSet<String>,
+) -> anyhow::Result<()> {
+    let list = json_list(hashes.iter().map(String::as_str).filter(|h| !h.is_empty()));
+    if list == "[]" {
+        return Ok(());
+    }
+    let listed = writing.dialect.listed(ListParameter::First);
+    let forget = composed(format!(
+        "DELETE FROM vectors WHERE text_hash IN ({listed}) AND NOT EXISTS \
+         (SELECT 1 FROM conversations c WHERE c.text_hash = vectors.text_hash)"
+    ));
+    run(writing.connection(), forget.bind(list)).await?;
+    Ok(())
+}

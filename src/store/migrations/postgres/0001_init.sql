@@ -1,0 +1,211 @@
+-- The tables of Groundswell. The same tables and columns stand in the other database's folder.
+-- Times are microseconds UTC, flags 0 or 1, lists JSON text, vectors bytes. Text sorts by bytes,
+-- as in SQLite, whatever the server's locale.
+
+-- One row: the number of the last change. Every transaction that writes takes it first, so that
+-- numbers grow in the order of commits, and raises it last.
+CREATE TABLE feed (
+    id BIGINT PRIMARY KEY,
+    last_change BIGINT NOT NULL
+);
+INSERT INTO feed (id, last_change) VALUES (1, 0);
+
+CREATE TABLE sources (
+    id TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    cursor TEXT COLLATE "C",
+    complete_until BIGINT,
+    finished_at BIGINT,
+    failures BIGINT NOT NULL,
+    error TEXT COLLATE "C",
+    retry_at BIGINT,
+    records BIGINT NOT NULL
+);
+
+CREATE TABLE skipped (
+    source TEXT COLLATE "C" NOT NULL,
+    place TEXT COLLATE "C" NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    skipped_at BIGINT NOT NULL,
+    PRIMARY KEY (source, place)
+);
+
+CREATE TABLE topics (
+    id TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    label TEXT COLLATE "C" NOT NULL,
+    theme_id TEXT COLLATE "C" NOT NULL,
+    theme TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    threshold BIGINT NOT NULL,
+    stability DOUBLE PRECISION,
+    discovered_at BIGINT NOT NULL,
+    centre BYTEA NOT NULL
+);
+
+CREATE TABLE terms (
+    topic TEXT COLLATE "C" NOT NULL REFERENCES topics (id),
+    position BIGINT NOT NULL,
+    word TEXT COLLATE "C" NOT NULL,
+    weight DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (topic, position)
+);
+
+CREATE TABLE exemplars (
+    topic TEXT COLLATE "C" NOT NULL REFERENCES topics (id),
+    position BIGINT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    vector BYTEA NOT NULL,
+    PRIMARY KEY (topic, position)
+);
+CREATE INDEX exemplars_by_conversation ON exemplars (source, id);
+
+CREATE TABLE lineage (
+    number BIGINT PRIMARY KEY,
+    happened_at BIGINT NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C" NOT NULL,
+    other_topic TEXT COLLATE "C"
+);
+
+CREATE TABLE discoveries (
+    number BIGINT PRIMARY KEY,
+    ran_at BIGINT NOT NULL,
+    topics BIGINT NOT NULL,
+    assignments BIGINT NOT NULL
+);
+
+CREATE TABLE edits (
+    number BIGINT PRIMARY KEY,
+    made_at BIGINT NOT NULL,
+    made_by TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C" NOT NULL,
+    into_topic TEXT COLLATE "C",
+    label TEXT COLLATE "C",
+    source TEXT COLLATE "C",
+    id TEXT COLLATE "C",
+    is_undone BIGINT NOT NULL
+);
+
+-- What counting needs. The words lie in a table of their own, so that counting never reads them
+-- and a change of topic never rewrites them. A tombstone of a conversation that was never seen
+-- has no created_at and lies in no window.
+CREATE TABLE conversations (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT,
+    updated_at BIGINT NOT NULL,
+    closed_at BIGINT,
+    stored_at BIGINT NOT NULL,
+    change_number BIGINT NOT NULL,
+    exclusion TEXT COLLATE "C",
+    is_forgotten BIGINT NOT NULL,
+    merged_into TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    category TEXT COLLATE "C",
+    account TEXT COLLATE "C",
+    requester TEXT COLLATE "C",
+    channel TEXT COLLATE "C",
+    product TEXT COLLATE "C",
+    priority TEXT COLLATE "C",
+    csat DOUBLE PRECISION,
+    reopens BIGINT NOT NULL,
+    language TEXT COLLATE "C" NOT NULL,
+    text_hash TEXT COLLATE "C" NOT NULL,
+    content_hash TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C" REFERENCES topics (id),
+    score DOUBLE PRECISION,
+    also_topic TEXT COLLATE "C",
+    judged_hash TEXT COLLATE "C",
+    PRIMARY KEY (source, id)
+);
+CREATE INDEX conversations_by_change ON conversations (change_number);
+CREATE INDEX conversations_by_created ON conversations (created_at);
+CREATE INDEX conversations_by_closed ON conversations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX conversations_by_text ON conversations (text_hash);
+CREATE INDEX conversations_by_topic ON conversations (topic, created_at) WHERE topic IS NOT NULL;
+
+CREATE TABLE words (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    messages TEXT COLLATE "C" NOT NULL,
+    tags TEXT COLLATE "C" NOT NULL,
+    attributes TEXT COLLATE "C" NOT NULL,
+    url TEXT COLLATE "C",
+    text TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (source, id),
+    FOREIGN KEY (source, id) REFERENCES conversations (source, id)
+);
+
+CREATE TABLE vectors (
+    text_hash TEXT COLLATE "C" NOT NULL,
+    model TEXT COLLATE "C" NOT NULL,
+    vector BYTEA NOT NULL,
+    PRIMARY KEY (text_hash, model)
+);
+
+CREATE TABLE reports (
+    number BIGINT PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL,
+    cadence TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    basis TEXT COLLATE "C" NOT NULL,
+    imported_at BIGINT NOT NULL,
+    UNIQUE (name, cadence, version)
+);
+
+CREATE TABLE report_rows (
+    report BIGINT NOT NULL REFERENCES reports (number),
+    position BIGINT NOT NULL,
+    window_key TEXT COLLATE "C" NOT NULL,
+    category TEXT COLLATE "C",
+    conversations BIGINT NOT NULL,
+    PRIMARY KEY (report, position)
+);
+
+CREATE TABLE digests (
+    id TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    cadence TEXT COLLATE "C" NOT NULL,
+    window_key TEXT COLLATE "C" NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    sha256 TEXT COLLATE "C" NOT NULL,
+    content TEXT COLLATE "C" NOT NULL
+);
+
+CREATE TABLE windows (
+    cadence TEXT COLLATE "C" NOT NULL,
+    window_key TEXT COLLATE "C" NOT NULL,
+    closed_at BIGINT NOT NULL,
+    conversations BIGINT NOT NULL,
+    digest TEXT COLLATE "C" REFERENCES digests (id),
+    reason TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (cadence, window_key)
+);
+
+-- The topic is empty where a state has none.
+CREATE TABLE window_counts (
+    cadence TEXT COLLATE "C" NOT NULL,
+    window_key TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C" NOT NULL,
+    conversations BIGINT NOT NULL,
+    customers BIGINT NOT NULL,
+    PRIMARY KEY (cadence, window_key, state, topic),
+    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+);
+
+CREATE TABLE deliveries (
+    digest TEXT COLLATE "C" NOT NULL REFERENCES digests (id),
+    destination TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_at BIGINT NOT NULL,
+    receipt TEXT COLLATE "C",
+    error TEXT COLLATE "C",
+    PRIMARY KEY (digest, destination)
+);
+CREATE INDEX deliveries_waiting ON deliveries (next_at) WHERE state = 'waiting';

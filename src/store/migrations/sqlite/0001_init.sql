@@ -1,0 +1,210 @@
+-- The tables of Groundswell. The same tables and columns stand in the other database's folder.
+-- Times are microseconds UTC, flags 0 or 1, lists JSON text, vectors bytes.
+
+-- One row: the number of the last change. Every transaction that writes takes it first, so that
+-- numbers grow in the order of commits, and raises it last.
+CREATE TABLE feed (
+    id INTEGER PRIMARY KEY,
+    last_change INTEGER NOT NULL
+) STRICT;
+INSERT INTO feed (id, last_change) VALUES (1, 0);
+
+CREATE TABLE sources (
+    id TEXT PRIMARY KEY NOT NULL,
+    cursor TEXT,
+    complete_until INTEGER,
+    finished_at INTEGER,
+    failures INTEGER NOT NULL,
+    error TEXT,
+    retry_at INTEGER,
+    records INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE skipped (
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    skipped_at INTEGER NOT NULL,
+    PRIMARY KEY (source, place)
+) STRICT;
+
+CREATE TABLE topics (
+    id TEXT PRIMARY KEY NOT NULL,
+    label TEXT NOT NULL,
+    theme_id TEXT NOT NULL,
+    theme TEXT NOT NULL,
+    status TEXT NOT NULL,
+    threshold INTEGER NOT NULL,
+    stability REAL,
+    discovered_at INTEGER NOT NULL,
+    centre BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE terms (
+    topic TEXT NOT NULL REFERENCES topics (id),
+    position INTEGER NOT NULL,
+    word TEXT NOT NULL,
+    weight REAL NOT NULL,
+    PRIMARY KEY (topic, position)
+) STRICT;
+
+CREATE TABLE exemplars (
+    topic TEXT NOT NULL REFERENCES topics (id),
+    position INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (topic, position)
+) STRICT;
+CREATE INDEX exemplars_by_conversation ON exemplars (source, id);
+
+CREATE TABLE lineage (
+    number INTEGER PRIMARY KEY,
+    happened_at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    other_topic TEXT
+) STRICT;
+
+CREATE TABLE discoveries (
+    number INTEGER PRIMARY KEY,
+    ran_at INTEGER NOT NULL,
+    topics INTEGER NOT NULL,
+    assignments INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE edits (
+    number INTEGER PRIMARY KEY,
+    made_at INTEGER NOT NULL,
+    made_by TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    into_topic TEXT,
+    label TEXT,
+    source TEXT,
+    id TEXT,
+    is_undone INTEGER NOT NULL
+) STRICT;
+
+-- What counting needs. The words lie in a table of their own, so that counting never reads them
+-- and a change of topic never rewrites them. A tombstone of a conversation that was never seen
+-- has no created_at and lies in no window.
+CREATE TABLE conversations (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    stored_at INTEGER NOT NULL,
+    change_number INTEGER NOT NULL,
+    exclusion TEXT,
+    is_forgotten INTEGER NOT NULL,
+    merged_into TEXT,
+    status TEXT,
+    category TEXT,
+    account TEXT,
+    requester TEXT,
+    channel TEXT,
+    product TEXT,
+    priority TEXT,
+    csat REAL,
+    reopens INTEGER NOT NULL,
+    language TEXT NOT NULL,
+    text_hash TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    topic TEXT REFERENCES topics (id),
+    score REAL,
+    also_topic TEXT,
+    judged_hash TEXT,
+    PRIMARY KEY (source, id)
+) STRICT;
+CREATE INDEX conversations_by_change ON conversations (change_number);
+CREATE INDEX conversations_by_created ON conversations (created_at);
+CREATE INDEX conversations_by_closed ON conversations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX conversations_by_text ON conversations (text_hash);
+CREATE INDEX conversations_by_topic ON conversations (topic, created_at) WHERE topic IS NOT NULL;
+
+CREATE TABLE words (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    messages TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    url TEXT,
+    text TEXT NOT NULL,
+    PRIMARY KEY (source, id),
+    FOREIGN KEY (source, id) REFERENCES conversations (source, id)
+) STRICT;
+
+CREATE TABLE vectors (
+    text_hash TEXT NOT NULL,
+    model TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (text_hash, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reports (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    cadence TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    basis TEXT NOT NULL,
+    imported_at INTEGER NOT NULL,
+    UNIQUE (name, cadence, version)
+) STRICT;
+
+CREATE TABLE report_rows (
+    report INTEGER NOT NULL REFERENCES reports (number),
+    position INTEGER NOT NULL,
+    window_key TEXT NOT NULL,
+    category TEXT,
+    conversations INTEGER NOT NULL,
+    PRIMARY KEY (report, position)
+) STRICT;
+
+CREATE TABLE digests (
+    id TEXT PRIMARY KEY NOT NULL,
+    cadence TEXT NOT NULL,
+    window_key TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    content TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE windows (
+    cadence TEXT NOT NULL,
+    window_key TEXT NOT NULL,
+    closed_at INTEGER NOT NULL,
+    conversations INTEGER NOT NULL,
+    digest TEXT REFERENCES digests (id),
+    reason TEXT NOT NULL,
+    PRIMARY KEY (cadence, window_key)
+) STRICT;
+
+-- The topic is empty where a state has none.
+CREATE TABLE window_counts (
+    cadence TEXT NOT NULL,
+    window_key TEXT NOT NULL,
+    state TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    conversations INTEGER NOT NULL,
+    customers INTEGER NOT NULL,
+    PRIMARY KEY (cadence, window_key, state, topic),
+    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+) STRICT;
+
+CREATE TABLE deliveries (
+    digest TEXT NOT NULL REFERENCES digests (id),
+    destination TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at INTEGER NOT NULL,
+    receipt TEXT,
+    error TEXT,
+    PRIMARY KEY (digest, destination)
+) STRICT;
+CREATE INDEX deliveries_waiting ON deliveries (next_at) WHERE state = 'waiting';

@@ -1,0 +1,1 @@
+//! Cases: topics, reports, digests, deliveries.

@@ -1,0 +1,1 @@
+//! Opening: the lock, versions, backup.
