@@ -28,6 +28,10 @@ const STORED: &str = "SELECT c.source, c.id, c.kind, COALESCE(c.created_at, c.up
     w.messages, w.tags, w.attributes, w.url, w.text, c.change_number, c.topic \
     FROM conversations c LEFT JOIN words w ON w.source = c.source AND w.id = c.id";
 
+/// What `fact` reads, in its order.
+pub(super) const FACT: &str = "SELECT source, id, kind, created_at, closed_at, stored_at, category, \
+    COALESCE(requester, account), account, product, csat, reopens, exclusion, topic";
+
 impl Store {
     /// One conversation; of a deleted one its tombstone.
     pub async fn conversation(&self, key: &ConversationKey) -> anyhow::Result<Option<Stored>> {
@@ -105,13 +109,10 @@ impl Store {
 
     /// Conversations opened OR closed in [from, to), sorted by key: what counting and reconciling need.
     pub async fn facts(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow::Result<Vec<Fact>> {
-        let ask = sql(
-            "SELECT source, id, kind, created_at, closed_at, stored_at, category, \
-                       COALESCE(requester, account), account, product, csat, reopens, exclusion, \
-                       topic FROM conversations WHERE created_at IS NOT NULL \
-                       AND ((created_at >= $1 AND created_at < $2) \
-                       OR (closed_at >= $1 AND closed_at < $2))",
-        );
+        let ask = composed(format!(
+            "{FACT} FROM conversations WHERE created_at IS NOT NULL \
+             AND ((created_at >= $1 AND created_at < $2) OR (closed_at >= $1 AND closed_at < $2))"
+        ));
         let ask = ask
             .bind(from.timestamp_micros())
             .bind(to.timestamp_micros());
@@ -130,7 +131,7 @@ impl Store {
     }
 }
 
-fn key(row: &AnyRow) -> anyhow::Result<ConversationKey> {
+pub(super) fn key(row: &AnyRow) -> anyhow::Result<ConversationKey> {
     let (source, id): (String, String) = (get(row, 0)?, get(row, 1)?);
     Ok(ConversationKey::new(source, id))
 }
@@ -142,7 +143,7 @@ fn exclusion(row: &AnyRow, column: usize) -> anyhow::Result<Option<Exclusion>> {
     }
 }
 
-fn fact(row: &AnyRow) -> anyhow::Result<Fact> {
+pub(super) fn fact(row: &AnyRow) -> anyhow::Result<Fact> {
     let topic: Option<String> = get(row, 13)?;
     let state = match (exclusion(row, 12)?, topic) {
         (Some(reason), _) => State::Excluded(reason),

@@ -199,7 +199,7 @@ async fn write_counts(writing: &mut Writing, closing: &Closing) -> anyhow::Resul
     .await
 }
 
-fn closed_window(row: &AnyRow) -> anyhow::Result<ClosedWindow> {
+pub(super) fn closed_window(row: &AnyRow) -> anyhow::Result<ClosedWindow> {
     Ok(ClosedWindow {
         cadence: word(row, 0, Cadence::parse)?,
         window: get(row, 1)?,

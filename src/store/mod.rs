@@ -14,6 +14,7 @@ mod pages;
 mod progress;
 mod reports;
 mod sql;
+mod summaries;
 mod topics;
 mod vectors;
 
@@ -241,6 +242,8 @@ impl Writing {
         self.transaction.commit().await.map_err(clear)
     }
 }
+
+pub use summaries::TopicSpan;
 
 impl Store {
     async fn begin(&self) -> anyhow::Result<Writing> {
