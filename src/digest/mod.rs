@@ -1,17 +1,36 @@
 //! Composes a digest from counted facts. Pure.
+//!
+//! Two steps, because customers' words are only needed of few conversations: `draft` does everything that numbers can do
+//! and names the conversations whose words it wants; `compose` reads those, judges, quotes and finishes. What may be said is
+//! in `rules`: a topic passes the gate when it has enough conversations and a rule fires for it.
 
+mod burst;
+mod compose;
+mod config;
+mod draft;
+mod frame;
+mod quotes;
 pub mod render;
+mod rules;
+mod signals;
+mod tally;
 
-use crate::config::Section;
+use sha2::{Digest as _, Sha256};
 
-/// What passes into a digest.
-#[derive(Clone, Debug)]
-pub struct DigestConfig {}
+use crate::model::Digest;
 
-impl DigestConfig {
-    /// Reads the `[digest]` table.
-    pub fn read(section: Section<'_>) -> Self {
-        section.finish();
-        Self {}
-    }
+pub use compose::{Outcome, compose};
+pub use config::{DigestConfig, Owners};
+pub use draft::{Draft, Inputs, Published, draft};
+pub use rules::{RULES, Rule, TopicFacts};
+
+/// Version of the digest's shape, written into each.
+pub const VERSION: u32 = 1;
+
+/// The digest as its one and only JSON text, and that text's SHA-256: the content hash that a reader can check.
+pub fn canonical(digest: &Digest) -> (String, String) {
+    let json = serde_json::to_string(digest).expect("a digest has no map keys that are not text");
+    let hash = Sha256::digest(json.as_bytes());
+    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    (json, hash)
 }

@@ -138,6 +138,8 @@ pub struct CategoryShare {
     pub category: Option<String>,
     /// Conversations of the topic under it.
     pub conversations: u64,
+    /// What the official report counts under it in the window, whatever they are about; `None` without such a line.
+    pub official: Option<i64>,
 }
 
 /// What kind of thing stands out.
@@ -224,6 +226,8 @@ pub struct Cause {
 pub struct OfficialSide {
     /// The report's name.
     pub report: String,
+    /// What it counts, as far as its numbers tell: `solved in the period, without call notes`.
+    pub definition: String,
     /// What the report counts.
     pub official: i64,
     /// What we count.

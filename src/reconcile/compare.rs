@@ -76,6 +76,8 @@ pub struct Difference {
     pub category: Option<String>,
     /// What the report counts; 0 where it has no such line.
     pub official: i64,
+    /// Whether the report has such a line.
+    pub has_official: bool,
     /// What we count: opened in the window.
     pub ours: i64,
     /// Official minus ours; the causes add up to it. None of them is 0.
@@ -170,9 +172,17 @@ impl Comparison {
         Difference {
             category: Some(ReportRow::TOTAL.to_owned()),
             official: self.lines.iter().map(|line| line.official).sum(),
+            has_official: true,
             ours: self.lines.iter().map(|line| line.ours).sum(),
             causes: named(sums),
         }
+    }
+
+    /// What the report counts in one line; `None` where it has no such line.
+    pub fn official(&self, key: Option<&str>) -> Option<i64> {
+        let of_key = |line: &&Difference| line_key(line.category.as_deref()).as_deref() == key;
+        let line = self.lines.iter().find(of_key)?;
+        (line.has_official).then_some(line.official)
     }
 
     /// How many conversations no cause explains, over all lines and whatever their sign.
@@ -198,7 +208,7 @@ struct Trait {
 #[derive(Default)]
 struct Line {
     name: Option<String>,
-    is_named_by_report: bool,
+    is_in_report: bool,
     official: i64,
     traits: BTreeMap<Trait, i64>,
 }
@@ -275,7 +285,7 @@ fn lines(facts: &[Fact], rows: &[ReportRow], window: &Window) -> Vec<Line> {
         let key = line_key(row.category.as_deref());
         let line = lines.entry(key).or_default();
         line.official = line.official.saturating_add(row.count);
-        line.is_named_by_report = true;
+        line.is_in_report = true;
         line.name = smaller(line.name.take(), row.category.clone());
     }
     let has_rest_line = lines.contains_key(&None);
@@ -301,7 +311,7 @@ fn lines(facts: &[Fact], rows: &[ReportRow], window: &Window) -> Vec<Line> {
             },
         };
         let line = lines.entry(key.clone()).or_default();
-        if key.is_some() && !line.is_named_by_report {
+        if key.is_some() && !line.is_in_report {
             line.name = smaller(line.name.take(), fact.category.as_deref().map(line_name));
         }
         *line.traits.entry(of).or_default() += 1;
@@ -384,6 +394,7 @@ fn difference(line: Line, definition: &Definition, is_incomplete: bool) -> Diffe
     Difference {
         category: line.name.clone(),
         official: line.official,
+        has_official: line.is_in_report,
         ours: ours(&line),
         causes: named(sums),
     }

@@ -1,6 +1,13 @@
-//! Lays a digest out: one function for each format. The content is the same everywhere.
+//! Lays a digest out: one function for each format. The content is the same everywhere: `view` puts it into words once.
+
+mod links;
+mod text;
+mod view;
+mod words;
 
 use crate::model::Digest;
+
+pub(super) use words::some;
 
 /// What a destination wants to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +48,10 @@ pub enum Rendered {
     },
 }
 
-/// Lays a digest out. `base_url` is where the pages are, for links.
+/// Lays a digest out. `base_url` is where the pages are, for links; empty where there are none.
 pub fn render(digest: &Digest, format: Format, base_url: &str) -> Rendered {
-    let _ = (digest, format, base_url);
-    unimplemented!()
+    match format {
+        Format::Text => Rendered::Text(text::text(digest, base_url)),
+        _ => unimplemented!(),
+    }
 }

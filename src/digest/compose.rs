@@ -1,0 +1,407 @@
+//! The second step of a digest: reads the words of the conversations that the draft asked for, lets the rules judge, picks
+//! the items that matter most, and quotes.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ConversationKey, Digest, Item, Stored, Suggestion, TrendState};
+
+use super::draft::{Candidate, Draft, shown_terms};
+use super::quotes;
+use super::render::some;
+use super::rules::{RULES, Rule, TopicFacts};
+use super::signals::Signals;
+
+/// What a change adds to an item's weight.
+const WEIGHT_OF_CHANGE: u64 = 15;
+/// What the largest topic's size adds; smaller ones get their part of it.
+const WEIGHT_OF_SIZE: u64 = 25;
+
+/// What came of a window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Something worth saying.
+    Digest(Box<Digest>),
+    /// Nothing worth saying, and why: nothing is sent.
+    Nothing(String),
+}
+
+/// Finishes a draft. `stored` holds the conversations of `Draft::keys`; one that is missing is not read and not quoted.
+pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Outcome {
+    let mut judged: Vec<Judged<'_>> = draft
+        .candidates
+        .iter()
+        .filter_map(|candidate| judge(candidate, stored))
+        .collect();
+    if let Some(reason) = silence(draft, judged.len()) {
+        return Outcome::Nothing(reason);
+    }
+    let largest = judged
+        .iter()
+        .map(|judged| judged.candidate.facts.conversations)
+        .max();
+    let largest = largest.unwrap_or(1).max(1);
+    judged.sort_by_key(|judged| {
+        let id = judged.candidate.topic.id.clone();
+        (std::cmp::Reverse(judged.weight(largest)), id)
+    });
+    judged.truncate(draft.config.items_max);
+    let mut digest = draft.frame.clone();
+    digest.items = judged
+        .into_iter()
+        .map(|judged| item(judged, draft, stored))
+        .collect();
+    digest.unassigned.sample = quotes::sample(&draft.sample, stored);
+    Outcome::Digest(Box::new(digest))
+}
+
+/// A topic for which a rule fired.
+struct Judged<'a> {
+    candidate: &'a Candidate,
+    rule: &'static Rule,
+    suggestion: Suggestion,
+}
+
+impl Judged<'_> {
+    fn weight(&self, largest: u64) -> u64 {
+        let facts = &self.candidate.facts;
+        let is_change = matches!(
+            facts.change.state,
+            TrendState::New | TrendState::Rising | TrendState::Back
+        );
+        let change = if is_change && facts.change.windows > 0 {
+            WEIGHT_OF_CHANGE
+        } else {
+            0
+        };
+        self.rule.weight + change + WEIGHT_OF_SIZE * facts.conversations / largest
+    }
+}
+
+fn judge<'a>(
+    candidate: &'a Candidate,
+    stored: &BTreeMap<ConversationKey, Stored>,
+) -> Option<Judged<'a>> {
+    let mut signals = Signals::default();
+    for (key, _) in &candidate.members {
+        if let Some(stored) = stored.get(key) {
+            signals.add(stored.text.as_str());
+        }
+    }
+    let facts = TopicFacts {
+        signals,
+        ..candidate.facts.clone()
+    };
+    RULES.iter().find_map(|rule| {
+        let suggestion = (rule.judge)(&facts)?;
+        Some(Judged {
+            candidate,
+            rule,
+            suggestion,
+        })
+    })
+}
+
+/// Why there is nothing to say, if there is nothing.
+fn silence(draft: &Draft, judged: usize) -> Option<String> {
+    let noun = draft.frame.cadence.noun();
+    let counted = draft.frame.totals.assigned + draft.frame.totals.unassigned;
+    if counted == 0 {
+        return Some(format!(
+            "no conversation that counts was opened in this {noun}"
+        ));
+    }
+    if draft.candidates.is_empty() {
+        return Some(format!(
+            "none of the topics of these {counted} conversations has at least {} conversations of {} customers",
+            draft.config.conversations_min, draft.config.customers_min
+        ));
+    }
+    (judged == 0).then(|| {
+        format!(
+            "no rule fires for any of the {} with enough conversations: none is new, rising, hidden or large",
+            some(draft.candidates.len() as u64, "topic")
+        )
+    })
+}
+
+fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Item {
+    let Judged {
+        candidate,
+        rule,
+        suggestion,
+    } = judged;
+    let facts = &candidate.facts;
+    Item {
+        topic_id: candidate.topic.id.clone(),
+        label: candidate.topic.label.clone(),
+        terms: shown_terms(&candidate.topic),
+        conversations: facts.conversations,
+        customers: facts.customers,
+        change: facts.change.clone(),
+        categories: candidate.categories.clone(),
+        findings: facts.findings.clone(),
+        quotes: quotes::choose(
+            &candidate.topic,
+            &candidate.members,
+            stored,
+            rule.signal,
+            draft.config.quotes_max,
+        ),
+        suggestion,
+        stability: candidate.topic.stability,
+        course: candidate.course.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{DigestConfig, Inputs, Published, canonical, draft};
+    use super::*;
+    use crate::model::{
+        Calendar, Change, Conversation, Fact, State, Text, Topic, TopicId, TopicStatus,
+    };
+    use crate::reconcile::testing::{about, any_fact, fact, week};
+    use proptest::prelude::*;
+
+    fn topic(id: &str) -> Topic {
+        Topic {
+            id: TopicId::from(id),
+            label: format!("label of {id}"),
+            terms: Vec::new(),
+            exemplars: Vec::new(),
+            centre: Vec::new(),
+            threshold: 0,
+            theme_id: TopicId::from(id),
+            theme: String::new(),
+            stability: None,
+            status: TopicStatus::Live,
+            discovered_at: week().start,
+        }
+    }
+
+    fn stored(fact: &Fact) -> (ConversationKey, Stored) {
+        let words = format!(
+            "The pump number {} stops again. It did so before.",
+            fact.key.id
+        );
+        let stored = Stored {
+            conversation: Conversation::new(fact.key.clone(), fact.created_at),
+            text: Text::from(words),
+            text_hash: String::new(),
+            language: "en".to_owned(),
+        };
+        (fact.key.clone(), stored)
+    }
+
+    /// What differs between the tests; the rest is plain.
+    #[derive(Default)]
+    struct Case {
+        facts: Vec<Fact>,
+        muted: BTreeSet<TopicId>,
+        changes: BTreeMap<TopicId, Change>,
+        published: Vec<Published>,
+    }
+
+    impl Case {
+        fn run(&self) -> Outcome {
+            let topics: Vec<Topic> = (0..4).map(|n| topic(&format!("t{n}"))).collect();
+            let draft = draft(&Inputs {
+                window: &week(),
+                calendar: &Calendar::default(),
+                facts: &self.facts,
+                topics: &topics,
+                muted: &self.muted,
+                changes: &self.changes,
+                report: None,
+                published: &self.published,
+                incomplete_sources: &[],
+                config: &DigestConfig::default(),
+            });
+            let wanted: BTreeSet<_> = draft.keys().into_iter().collect();
+            let known = self.facts.iter().map(stored);
+            compose(
+                &draft,
+                &known.filter(|(key, _)| wanted.contains(key)).collect(),
+            )
+        }
+
+        fn digest(&self) -> Digest {
+            match self.run() {
+                Outcome::Digest(digest) => *digest,
+                Outcome::Nothing(reason) => panic!("nothing: {reason}"),
+            }
+        }
+
+        fn silence(&self) -> String {
+            match self.run() {
+                Outcome::Digest(digest) => panic!("{} items", digest.items.len()),
+                Outcome::Nothing(reason) => reason,
+            }
+        }
+    }
+
+    fn many(count: usize, category: Option<&str>, state: &State) -> Vec<Fact> {
+        (0..count)
+            .map(|n| fact(n, category, state.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_window_without_conversations_says_nothing_and_why() {
+        assert_eq!(
+            Case::default().silence(),
+            "no conversation that counts was opened in this week"
+        );
+    }
+
+    #[test]
+    fn two_conversations_or_one_customer_are_no_topic() {
+        let mut case = Case {
+            facts: many(2, None, &about("t1")),
+            ..Case::default()
+        };
+        let reason = "none of the topics of these 2 conversations has at least 3 conversations of 2 customers";
+        assert_eq!(case.silence(), reason);
+        case.facts = many(12, None, &about("t1"));
+        case.facts
+            .iter_mut()
+            .for_each(|fact| fact.customer = Some("the same".to_owned()));
+        assert!(case.silence().starts_with("none of the topics"));
+        case.facts.iter_mut().for_each(|fact| fact.customer = None);
+        assert_eq!(
+            case.digest().items.len(),
+            1,
+            "whoever is not known may be anybody"
+        );
+    }
+
+    #[test]
+    fn topics_that_do_nothing_say_nothing() {
+        let mut facts = many(4, Some("Billing"), &about("t1"));
+        facts.extend((4..60).map(|n| fact(n, Some("Billing"), State::Unassigned)));
+        let case = Case {
+            facts,
+            ..Case::default()
+        };
+        let reason = "no rule fires for any of the 1 topic with enough conversations: none is new, rising, hidden or large";
+        assert_eq!(case.silence(), reason);
+    }
+
+    #[test]
+    fn a_muted_topic_is_counted_and_not_mentioned() {
+        let mut case = Case {
+            facts: many(20, Some("Other"), &about("t1")),
+            ..Case::default()
+        };
+        assert_eq!(case.digest().items[0].label, "label of t1");
+        case.muted.insert(TopicId::from("t1"));
+        case.silence();
+    }
+
+    #[test]
+    fn what_arrived_late_is_named_as_a_revision() {
+        let mut facts = many(30, Some("Billing"), &about("t1"));
+        let earlier = week().start - chrono::TimeDelta::days(3);
+        for late in &mut facts[..6] {
+            late.created_at = earlier;
+            late.stored_at = earlier;
+        }
+        facts[0].stored_at = week().start + chrono::TimeDelta::hours(9);
+        let published = vec![Published {
+            window: "2026-W12".to_owned(),
+            conversations: 5,
+            told_at: week().start + chrono::TimeDelta::hours(8),
+        }];
+        let digest = Case {
+            facts,
+            published,
+            ..Case::default()
+        }
+        .digest();
+        let revision = &digest.revisions[0];
+        assert_eq!(
+            (revision.was, revision.now, revision.arrived_late),
+            (5, 6, 1)
+        );
+        assert_eq!(digest.totals.previous, Some(6));
+    }
+
+    #[test]
+    fn the_same_digest_has_the_same_hash() {
+        let case = Case {
+            facts: many(20, Some("Other"), &about("t1")),
+            ..Case::default()
+        };
+        let (json, hash) = canonical(&case.digest());
+        assert_eq!(canonical(&case.digest()), (json.clone(), hash.clone()));
+        assert_eq!(hash.len(), 64);
+        let read: Digest = serde_json::from_str(&json).unwrap();
+        assert_eq!(canonical(&read), (json, hash));
+    }
+
+    fn check(case: &Case, digest: &Digest) -> Result<(), TestCaseError> {
+        let totals = &digest.totals;
+        let excluded: u64 = totals.excluded.iter().map(|(_, count)| count).sum();
+        prop_assert_eq!(
+            totals.pulled,
+            totals.assigned + totals.unassigned + excluded
+        );
+        prop_assert!(digest.items.len() <= DigestConfig::default().items_max);
+        let official = digest.official.as_ref().map(|side| {
+            side.official
+                - side.ours
+                - side
+                    .causes
+                    .iter()
+                    .map(|cause| cause.conversations)
+                    .sum::<i64>()
+        });
+        prop_assert!(official.is_none_or(|rest| rest == 0));
+        for item in &digest.items {
+            let filed: u64 = item
+                .categories
+                .iter()
+                .map(|share| share.conversations)
+                .sum();
+            prop_assert_eq!(filed, item.conversations);
+            prop_assert_eq!(
+                item.course.last(),
+                Some(&(digest.window.clone(), item.conversations))
+            );
+            prop_assert!((1..=3).contains(&item.quotes.len()));
+            let keys: BTreeSet<_> = item.quotes.iter().map(|quote| &quote.key).collect();
+            prop_assert_eq!(keys.len(), item.quotes.len());
+            for quote in &item.quotes {
+                let of = case
+                    .facts
+                    .iter()
+                    .find(|fact| fact.key == quote.key)
+                    .unwrap();
+                prop_assert!(stored(of).1.text.as_str().contains(&quote.text));
+                prop_assert_eq!(&of.state, &State::Assigned(item.topic_id.clone()));
+                prop_assert!(week().contains(of.created_at));
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_add_up_quotes_are_exact_and_order_does_not_matter(
+            mut facts in prop::collection::vec(any_fact(), 0..120),
+        ) {
+            for (number, fact) in facts.iter_mut().enumerate() {
+                fact.key.id = number.to_string();
+            }
+            let mut case = Case { facts, ..Case::default() };
+            let outcome = case.run();
+            if let Outcome::Digest(digest) = &outcome {
+                check(&case, digest)?;
+            }
+            case.facts.reverse();
+            prop_assert_eq!(case.run(), outcome);
+        }
+    }
+}

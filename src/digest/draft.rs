@@ -1,0 +1,346 @@
+//! The first step of a digest: everything that numbers can say. It ends with the topics that have enough conversations, and
+//! with the list of conversations whose words the second step needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::counting::{Counts, count_windows};
+use crate::model::{
+    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, Finding, FindingKind,
+    OfficialReport, Topic, TopicId, TrendState, Window,
+};
+use crate::reconcile::{self, CatchAll, Comparison, Row};
+
+use super::burst;
+use super::config::DigestConfig;
+use super::frame::frame;
+use super::rules::{Share, TopicFacts};
+use super::signals::Signals;
+use super::tally::{Tallies, Tally, spread};
+
+/// More topics than this are not read: the smaller ones wait for a better week.
+const CANDIDATES_MAX: usize = 60;
+/// So many of the unassigned are shown.
+const SAMPLE_MAX: usize = 3;
+/// The words of a topic that an item shows.
+const TERMS_MAX: usize = 6;
+
+/// What a digest is made of.
+#[derive(Clone, Debug)]
+pub struct Inputs<'a> {
+    /// What it is about.
+    pub window: &'a Window,
+    /// Cuts the windows before it.
+    pub calendar: &'a Calendar,
+    /// Conversations opened or closed in the window, and those opened in the windows before it, as far as the course reaches.
+    pub facts: &'a [Fact],
+    /// All topics.
+    pub topics: &'a [Topic],
+    /// Topics that are counted but never put into a digest.
+    pub muted: &'a BTreeSet<TopicId>,
+    /// How each topic moves; one that is missing is steady without a baseline.
+    pub changes: &'a BTreeMap<TopicId, Change>,
+    /// The official report, if there is one of this cadence.
+    pub report: Option<&'a OfficialReport>,
+    /// Earlier windows, as readers were last told of them.
+    pub published: &'a [Published],
+    /// Sources that were not complete up to the window's end.
+    pub incomplete_sources: &'a [String],
+    /// What passes.
+    pub config: &'a DigestConfig,
+}
+
+/// An earlier window as readers were last told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its key.
+    pub window: String,
+    /// How many conversations counted, in its digest or in the last revision of it.
+    pub conversations: u64,
+    /// When that was told: what was stored after this is late.
+    pub told_at: DateTime<Utc>,
+}
+
+/// A digest without words.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Everything but items and samples.
+    pub(super) frame: Digest,
+    /// Topics with enough conversations, largest first.
+    pub(super) candidates: Vec<Candidate>,
+    /// Some of the unassigned.
+    pub(super) sample: Vec<ConversationKey>,
+    pub(super) config: DigestConfig,
+}
+
+/// A topic that has enough conversations to be an item.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub topic: Topic,
+    pub facts: TopicFacts,
+    pub categories: Vec<CategoryShare>,
+    pub course: Vec<(String, u64)>,
+    /// Conversations to read, with their customer.
+    pub members: Vec<(ConversationKey, Option<String>)>,
+}
+
+impl Draft {
+    /// The conversations whose stored texts `compose` needs.
+    pub fn keys(&self) -> Vec<ConversationKey> {
+        let members = self
+            .candidates
+            .iter()
+            .flat_map(|candidate| &candidate.members);
+        let keys = members.map(|(key, _)| key).chain(&self.sample).cloned();
+        keys.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// Counts, compares, and chooses the topics that are worth reading.
+pub fn draft(inputs: &Inputs<'_>) -> Draft {
+    let course = course(inputs);
+    let counts = course
+        .last()
+        .map(|(_, counts)| counts.clone())
+        .unwrap_or_default();
+    let rows = reconcile::table(inputs.facts, inputs.window);
+    let (report, comparison) = official(inputs, &rows);
+    let mut tallies = Tallies::default();
+    tallies.count(
+        inputs,
+        course
+            .first()
+            .map_or(inputs.window.start, |(first, _)| first.start),
+    );
+    let labels = inputs
+        .topics
+        .iter()
+        .map(|topic| (topic.id.clone(), topic.label.clone()));
+    let findings = reconcile::findings(
+        inputs.facts,
+        inputs.window,
+        &labels.collect(),
+        &CatchAll::new(&inputs.config.catch_all),
+    );
+    let speakers = lump_speakers(&findings, &counts);
+    let mut candidates: Vec<Candidate> = inputs
+        .topics
+        .iter()
+        .filter(|topic| !inputs.muted.contains(&topic.id))
+        .filter(|topic| is_large_enough(&topic.id, &counts, &tallies, inputs.config))
+        .map(|topic| Candidate {
+            topic: topic.clone(),
+            facts: TopicFacts {
+                findings: findings.get(&topic.id).cloned().unwrap_or_default(),
+                speaks_for_lump: speakers.contains(&topic.id),
+                ..topic_facts(inputs, topic, &counts, &tallies)
+            },
+            categories: categories(&rows, &topic.id, comparison.as_ref()),
+            course: course
+                .iter()
+                .map(|(window, counts)| (window.key.clone(), counts.topic(&topic.id)))
+                .collect(),
+            members: tallies
+                .topics
+                .get(&topic.id)
+                .map(Tally::members_to_read)
+                .unwrap_or_default(),
+        })
+        .collect();
+    candidates.sort_by(|a, b| {
+        let by_size = b.facts.conversations.cmp(&a.facts.conversations);
+        by_size.then_with(|| a.topic.id.cmp(&b.topic.id))
+    });
+    candidates.truncate(CANDIDATES_MAX);
+    Draft {
+        frame: frame(inputs, &course, report.zip(comparison)),
+        candidates,
+        sample: spread(&tallies.unassigned, SAMPLE_MAX),
+        config: inputs.config.clone(),
+    }
+}
+
+/// The windows up to this one, oldest first; not from before the first conversation.
+fn course(inputs: &Inputs<'_>) -> Vec<(Window, Counts)> {
+    let mut first = inputs.window.clone();
+    let earliest = inputs.facts.iter().map(|fact| fact.created_at).min();
+    for _ in 1..inputs.config.course_windows {
+        if earliest.is_none_or(|earliest| earliest >= first.start) {
+            break;
+        }
+        first = inputs.calendar.previous(&first);
+    }
+    let (from, to) = (first.start, inputs.window.start);
+    count_windows(
+        inputs.facts,
+        inputs.calendar,
+        inputs.window.cadence,
+        from,
+        to,
+    )
+}
+
+/// The report beside our counts; without one, the conversations' own categories, if they have any.
+fn official(inputs: &Inputs<'_>, rows: &[Row]) -> (Option<String>, Option<Comparison>) {
+    let is_incomplete = !inputs.incomplete_sources.is_empty();
+    let compare = |lines: &[_], basis| {
+        reconcile::compare(inputs.facts, lines, basis, inputs.window, is_incomplete)
+    };
+    if let Some(report) = inputs.report {
+        let lines: Vec<_> = report
+            .rows
+            .iter()
+            .filter(|row| row.window == inputs.window.key)
+            .cloned()
+            .collect();
+        if !lines.is_empty() {
+            return (
+                Some(report.name.clone()),
+                Some(compare(&lines, report.basis)),
+            );
+        }
+    }
+    if rows.iter().all(|row| row.category.is_none()) {
+        return (None, None);
+    }
+    let own = reconcile::own_categories(inputs.facts, inputs.window);
+    let name = "the conversations' own categories".to_owned();
+    (
+        Some(name),
+        Some(compare(&own, crate::model::ReportBasis::Opened)),
+    )
+}
+
+fn is_large_enough(
+    topic: &TopicId,
+    counts: &Counts,
+    tallies: &Tallies,
+    config: &DigestConfig,
+) -> bool {
+    let conversations = counts.topic(topic);
+    let known = tallies
+        .topics
+        .get(topic)
+        .map_or(0, |tally| tally.with_customer);
+    // Whoever is not known may be anybody.
+    let customers = counts.topic_customers(topic) + conversations.saturating_sub(known);
+    conversations >= config.conversations_min && customers >= config.customers_min
+}
+
+/// Of each lumped category only the largest of its topics speaks, lest the same is said three times.
+fn lump_speakers(findings: &BTreeMap<TopicId, Vec<Finding>>, counts: &Counts) -> BTreeSet<TopicId> {
+    let mut largest: BTreeMap<&str, (u64, &TopicId)> = BTreeMap::new();
+    for (topic, found) in findings {
+        for finding in found
+            .iter()
+            .filter(|finding| finding.kind == FindingKind::Lumped)
+        {
+            let size = counts.topic(topic);
+            let most = largest.entry(&finding.sentence).or_insert((size, topic));
+            if size > most.0 {
+                *most = (size, topic);
+            }
+        }
+    }
+    largest
+        .into_values()
+        .map(|(_, topic)| topic.clone())
+        .collect()
+}
+
+fn topic_facts(
+    inputs: &Inputs<'_>,
+    topic: &Topic,
+    counts: &Counts,
+    tallies: &Tallies,
+) -> TopicFacts {
+    let nothing = Tally::default();
+    let tally = tallies.topics.get(&topic.id).unwrap_or(&nothing);
+    let conversations = counts.topic(&topic.id);
+    let larger = counts
+        .topics()
+        .filter(|other| counts.topic(other) > conversations);
+    let steady = Change {
+        state: TrendState::Steady,
+        baseline: 0.0,
+        windows: 0,
+        low: 0.0,
+        high: 0.0,
+    };
+    let days = tallies.days.get(&topic.id);
+    let days = tallies.all_days.iter().map(|day| {
+        (
+            *day,
+            days.and_then(|days| days.get(day))
+                .copied()
+                .unwrap_or_default(),
+        )
+    });
+    let product = tally
+        .products
+        .iter()
+        .max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
+    TopicFacts {
+        cadence: inputs.window.cadence,
+        conversations,
+        customers: counts.topic_customers(&topic.id),
+        with_customer: tally.with_customer,
+        counted: counts.counted(),
+        rank: larger.count() + 1,
+        change: inputs.changes.get(&topic.id).cloned().unwrap_or(steady),
+        findings: Vec::new(),
+        speaks_for_lump: false,
+        burst: burst::find(&days.collect::<Vec<_>>()),
+        product: product.map(|(name, count)| (name.clone(), *count)),
+        reopened: Share::of(tally.reopened, conversations),
+        reopened_elsewhere: Share::of(
+            tallies.whole.reopened - tally.reopened,
+            counts.counted() - conversations,
+        ),
+        unhappy: Share::of(tally.unhappy, tally.rated),
+        unhappy_elsewhere: Share::of(
+            tallies.whole.unhappy - tally.unhappy,
+            tallies.whole.rated - tally.rated,
+        ),
+        signals: Signals::default(),
+        owners: inputs.config.owners.clone(),
+    }
+}
+
+/// Under which categories the topic is filed, most first, with what the report counts there.
+fn categories(
+    rows: &[Row],
+    topic: &TopicId,
+    comparison: Option<&Comparison>,
+) -> Vec<CategoryShare> {
+    let mut shares: BTreeMap<Option<String>, CategoryShare> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.topic.as_ref() == Some(topic)) {
+        let key = reconcile::report::line_key(row.category.as_deref());
+        let share = shares.entry(key.clone()).or_insert_with(|| CategoryShare {
+            category: key
+                .as_ref()
+                .and(row.category.as_deref())
+                .map(reconcile::report::line_name),
+            conversations: 0,
+            official: comparison.and_then(|comparison| comparison.official(key.as_deref())),
+        });
+        share.conversations += row.conversations;
+    }
+    let mut shares: Vec<CategoryShare> = shares.into_values().collect();
+    shares.sort_by(|a, b| {
+        let by_size = b.conversations.cmp(&a.conversations);
+        by_size.then_with(|| a.category.cmp(&b.category))
+    });
+    shares
+}
+
+/// The words that an item shows.
+pub(super) fn shown_terms(topic: &Topic) -> Vec<String> {
+    topic
+        .terms
+        .iter()
+        .take(TERMS_MAX)
+        .map(|term| term.word.clone())
+        .collect()
+}

@@ -1,0 +1,793 @@
+//! What may be suggested, and when: a constant table of rules. A topic passes the gate when a rule fires for it; the first
+//! rule that fires words the suggestion, so the more telling ones stand first.
+//!
+//! A rule never claims more than its numbers: it says how many of how many, and it fires only where the interval of that
+//! share leaves no doubt. Each suggestion says what would prove it wrong.
+
+use crate::model::{Cadence, Change, Finding, FindingKind, Suggestion, SuggestionKind, TrendState};
+use crate::reconcile::wilson;
+
+use super::burst::Burst;
+use super::config::Owners;
+use super::signals::{Signal, Signals};
+
+/// A wording counts for a topic when surely more than this share of what was read has it …
+const WORDING_SHARE: f64 = 0.25;
+/// … and in at least so many conversations.
+const WORDING_HITS_MIN: u64 = 4;
+/// Reopened or badly rated conversations below this number claim nothing.
+const HITS_MIN: u64 = 3;
+/// Conversations a customer that make a topic a repeated one, and the fewest conversations to say so.
+const REPEAT_RATIO: f64 = 1.5;
+const REPEAT_CONVERSATIONS_MIN: u64 = 8;
+/// A topic is large when it is among the first so many, with at least this share and number.
+const LARGE_RANK_MAX: usize = 3;
+const LARGE_SHARE: f64 = 0.1;
+const LARGE_CONVERSATIONS_MIN: u64 = 10;
+
+/// So many out of so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Those that have it.
+    pub hits: u64,
+    /// Those that were looked at.
+    pub all: u64,
+}
+
+impl Share {
+    /// So many out of so many.
+    pub fn of(hits: u64, all: u64) -> Self {
+        Self { hits, all }
+    }
+
+    /// Whether the share is surely larger, with at least so many hits.
+    fn is_above(self, least: f64, hits_min: u64) -> bool {
+        self.hits >= hits_min && wilson(self.hits, self.all).low > least
+    }
+
+    fn rate(self) -> f64 {
+        self.hits as f64 / self.all.max(1) as f64
+    }
+}
+
+/// What rules look at.
+#[derive(Clone, Debug)]
+pub struct TopicFacts {
+    /// By day, week or month.
+    pub cadence: Cadence,
+    /// Conversations in the window.
+    pub conversations: u64,
+    /// Different customers among them.
+    pub customers: u64,
+    /// Conversations whose customer is known.
+    pub with_customer: u64,
+    /// All conversations that count in the window.
+    pub counted: u64,
+    /// 1 for the largest topic of the window.
+    pub rank: usize,
+    /// How it moves.
+    pub change: Change,
+    /// What the official categories hide.
+    pub findings: Vec<Finding>,
+    /// Whether it is the largest topic of a lumped category.
+    pub speaks_for_lump: bool,
+    /// The day on which it begins.
+    pub burst: Option<Burst>,
+    /// The product that most of its conversations name, and how many do.
+    pub product: Option<(String, u64)>,
+    /// Reopened ones.
+    pub reopened: Share,
+    /// Reopened ones among all other conversations of the window.
+    pub reopened_elsewhere: Share,
+    /// Rated below the middle, among the rated ones.
+    pub unhappy: Share,
+    /// The same among all other conversations of the window.
+    pub unhappy_elsewhere: Share,
+    /// What its words say.
+    pub signals: Signals,
+    /// Who takes what.
+    pub owners: Owners,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name in the digest.
+    pub name: &'static str,
+    /// How much it matters beside the others: promises and faults first.
+    pub weight: u64,
+    /// The wording that proves it, which quotes should have.
+    pub signal: Option<Signal>,
+    /// The suggestion, where it fires.
+    pub judge: fn(&TopicFacts) -> Option<Suggestion>,
+}
+
+const fn rule(
+    name: &'static str,
+    weight: u64,
+    signal: Option<Signal>,
+    judge: fn(&TopicFacts) -> Option<Suggestion>,
+) -> Rule {
+    Rule {
+        name,
+        weight,
+        signal,
+        judge,
+    }
+}
+
+/// All rules, the most telling first.
+pub const RULES: &[Rule] = &[
+    rule("no_show", 50, Some(Signal::NoShow), no_show),
+    rule(
+        "promised_not_delivered",
+        65,
+        Some(Signal::Promised),
+        promised_not_delivered,
+    ),
+    rule(
+        "begins_with_update",
+        70,
+        Some(Signal::Update),
+        begins_with_update,
+    ),
+    rule("burst_after_date", 60, None, burst_after_date),
+    rule("hidden_under_catch_all", 60, None, hidden_under_catch_all),
+    rule("waiting", 40, Some(Signal::Waiting), waiting),
+    rule("how_to", 35, Some(Signal::HowTo), how_to),
+    rule("reopened", 45, None, reopened),
+    rule("low_csat", 45, None, low_csat),
+    rule("repeat_contact", 30, None, repeat_contact),
+    rule("lumped_category", 50, None, lumped_category),
+    rule("back", 30, None, back),
+    rule("new_topic", 35, None, new_topic),
+    rule("rising", 30, None, rising),
+    rule("steady_large", 10, None, steady_large),
+];
+
+impl TopicFacts {
+    fn suggest(
+        &self,
+        kind: SuggestionKind,
+        rule: &str,
+        sentence: String,
+        next_step: impl Into<String>,
+        disproof: impl Into<String>,
+    ) -> Option<Suggestion> {
+        Some(Suggestion {
+            kind,
+            rule: rule.to_owned(),
+            sentence,
+            owner: self.owners.of(kind).to_owned(),
+            next_step: next_step.into(),
+            disproof: disproof.into(),
+        })
+    }
+
+    /// How many of those that were read have the wording, where it is surely a trait of the topic.
+    fn wording(&self, signal: Signal) -> Option<u64> {
+        let share = Share::of(self.signals.of(signal), self.signals.read);
+        share
+            .is_above(WORDING_SHARE, WORDING_HITS_MIN)
+            .then_some(share.hits)
+    }
+
+    /// "9 of the 24 conversations", or "9 of the 80 conversations read" where not all were.
+    fn of_read(&self, hits: u64) -> String {
+        let read = self.signals.read;
+        let suffix = if read < self.conversations {
+            " that were read"
+        } else {
+            ""
+        };
+        format!("{hits} of the {read} conversations{suffix}")
+    }
+
+    /// ", 20 of them with Terra 12" where surely most are.
+    fn product_words(&self) -> String {
+        match &self.product {
+            Some((name, count)) if wilson(*count, self.conversations).low > 0.5 => {
+                format!(", {count} of the {} with {name}", self.conversations)
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn has(&self, kind: FindingKind) -> bool {
+        self.findings.iter().any(|finding| finding.kind == kind)
+    }
+
+    /// The baseline in words: "the 8 weeks before".
+    fn baseline_words(&self) -> String {
+        let noun = self.cadence.noun();
+        match self.change.windows {
+            1 => format!("the {noun} before"),
+            windows => format!("the {windows} {noun}s before"),
+        }
+    }
+
+    fn moves(&self, state: TrendState) -> bool {
+        self.change.windows > 0 && self.change.state == state
+    }
+
+    fn grows(&self) -> bool {
+        [TrendState::New, TrendState::Rising, TrendState::Back]
+            .into_iter()
+            .any(|state| self.moves(state))
+    }
+}
+
+fn day_words(burst: &Burst) -> String {
+    burst.day.format("%A %-d %B %Y").to_string()
+}
+
+fn begins_words(burst: &Burst) -> String {
+    format!(
+        "{} conversations in the {} since {}, {} in the {} days before it",
+        burst.after,
+        if burst.days_after == 1 {
+            "day".to_owned()
+        } else {
+            format!("{} days", burst.days_after)
+        },
+        day_words(burst),
+        burst.before,
+        burst.days_before,
+    )
+}
+
+fn no_show(facts: &TopicFacts) -> Option<Suggestion> {
+    let hits = facts.wording(Signal::NoShow)?;
+    facts.suggest(
+        SuggestionKind::Service,
+        "no_show",
+        format!("{} say that nobody came or that a visit was missed.", facts.of_read(hits)),
+        "check these visits against the dispatch log: who was told what, and when; then call each customer before the visit",
+        "the dispatch log shows that most of these visits took place in their time window",
+    )
+}
+
+fn promised_not_delivered(facts: &TopicFacts) -> Option<Suggestion> {
+    let hits = facts.wording(Signal::Promised)?;
+    facts.suggest(
+        SuggestionKind::Process,
+        "promised_not_delivered",
+        format!("{} say that something was promised or sold as included.", facts.of_read(hits)),
+        "take these conversations to sales, settle what the offer includes, and give service one answer until then",
+        "the contracts of these customers name it plainly as not included, or as included and delivered",
+    )
+}
+
+fn begins_with_update(facts: &TopicFacts) -> Option<Suggestion> {
+    let hits = facts.wording(Signal::Update)?;
+    if !facts.grows() && facts.burst.is_none() {
+        return None;
+    }
+    let begins = facts
+        .burst
+        .as_ref()
+        .map(|burst| format!("; {}", begins_words(burst)));
+    facts.suggest(
+        SuggestionKind::Product,
+        "begins_with_update",
+        format!(
+            "{} name an update or a version{}{}.",
+            facts.of_read(hits),
+            facts.product_words(),
+            begins.unwrap_or_default()
+        ),
+        "compare the versions of these customers' devices with those that work, then fix the release or take it back",
+        "as many of these customers' devices still run the version before",
+    )
+}
+
+fn burst_after_date(facts: &TopicFacts) -> Option<Suggestion> {
+    let burst = facts.burst.as_ref().filter(|_| facts.grows())?;
+    facts.suggest(
+        SuggestionKind::Product,
+        "burst_after_date",
+        format!("It begins on a day: {}{}.", begins_words(burst), facts.product_words()),
+        format!("find out what changed on {} or shortly before: a release, a delivery, a letter, the weather", day_words(burst)),
+        "other topics that cannot have the same cause begin on the same day",
+    )
+}
+
+fn hidden_under_catch_all(facts: &TopicFacts) -> Option<Suggestion> {
+    if !facts.has(FindingKind::Hidden) {
+        return None;
+    }
+    let noun = facts.cadence.noun();
+    facts.suggest(
+        SuggestionKind::Process,
+        "hidden_under_catch_all",
+        format!(
+            "A category of its own would show {} conversations of this {noun} that no line of the official report shows.",
+            facts.conversations
+        ),
+        "add the category in the helpdesk and file these conversations under it",
+        format!("with the category in place, hardly any conversation is filed under it in the next {noun}s"),
+    )
+}
+
+fn waiting(facts: &TopicFacts) -> Option<Suggestion> {
+    let hits = facts.wording(Signal::Waiting)?;
+    facts.suggest(
+        SuggestionKind::Process,
+        "waiting",
+        format!(
+            "{} speak of waiting, of weeks, or of having no date.",
+            facts.of_read(hits)
+        ),
+        "find out which part or step they wait for, and give each of these customers a date",
+        "the order system shows that these customers were given a date and that it was kept",
+    )
+}
+
+fn how_to(facts: &TopicFacts) -> Option<Suggestion> {
+    let hits = facts.wording(Signal::HowTo)?;
+    facts.suggest(
+        SuggestionKind::Product,
+        "how_to",
+        format!("{} ask how something is done.", facts.of_read(hits)),
+        "put the answer where they look for it (display, app, first page of the manual) and try it with three of these customers",
+        "customers who have the answer at hand ask as often as those who have not",
+    )
+}
+
+fn reopened(facts: &TopicFacts) -> Option<Suggestion> {
+    let (here, elsewhere) = (facts.reopened, facts.reopened_elsewhere);
+    if !here.is_above(elsewhere.rate(), HITS_MIN) {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Service,
+        "reopened",
+        format!(
+            "{} of {} conversations were reopened; of all others {} of {}.",
+            here.hits, here.all, elsewhere.hits, elsewhere.all
+        ),
+        "read what was missing when they were first solved, and write one answer that has it",
+        "most of them were reopened only to say thanks or for another matter",
+    )
+}
+
+fn low_csat(facts: &TopicFacts) -> Option<Suggestion> {
+    let (here, elsewhere) = (facts.unhappy, facts.unhappy_elsewhere);
+    if !here.is_above(elsewhere.rate(), HITS_MIN) {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Service,
+        "low_csat",
+        format!(
+            "{} of {} ratings are in the lower half; of all other conversations {} of {}.",
+            here.hits, here.all, elsewhere.hits, elsewhere.all
+        ),
+        "call three of these customers and ask what they had expected",
+        "the comments to these ratings are about something else",
+    )
+}
+
+fn repeat_contact(facts: &TopicFacts) -> Option<Suggestion> {
+    let ratio = facts.with_customer as f64 / facts.customers.max(1) as f64;
+    if facts.with_customer < REPEAT_CONVERSATIONS_MIN || ratio < REPEAT_RATIO {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Service,
+        "repeat_contact",
+        format!(
+            "{} conversations come from {} customers, {ratio:.1} each.",
+            facts.with_customer, facts.customers
+        ),
+        "read their second conversations and find what the first answer lacked",
+        "the second conversations are about another device or another matter",
+    )
+}
+
+fn lumped_category(facts: &TopicFacts) -> Option<Suggestion> {
+    if !facts.speaks_for_lump || !facts.has(FindingKind::Lumped) {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Process,
+        "lumped_category",
+        format!(
+            "One line of the official report holds several topics; this one is its largest, with {} conversations in all.",
+            facts.conversations
+        ),
+        "split the category along these topics, so that each can be seen to grow or shrink",
+        "those who solve them say that it is the same fault with the same remedy",
+    )
+}
+
+fn back(facts: &TopicFacts) -> Option<Suggestion> {
+    if !facts.moves(TrendState::Back) {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Service,
+        "back",
+        format!(
+            "It is back: {} conversations, none in {}.",
+            facts.conversations,
+            facts.baseline_words()
+        ),
+        "look up what was done about it the last time, and whether it was undone",
+        "these conversations were opened late and are about the time before",
+    )
+}
+
+fn new_topic(facts: &TopicFacts) -> Option<Suggestion> {
+    if !facts.moves(TrendState::New) {
+        return None;
+    }
+    let noun = facts.cadence.noun();
+    facts.suggest(
+        SuggestionKind::Service,
+        "new_topic",
+        format!(
+            "It is new: {} conversations, none in {}.",
+            facts.conversations,
+            facts.baseline_words()
+        ),
+        "read them, write down what they have in common, and tell whom it concerns",
+        format!("it is gone in the next {noun} though nobody did anything"),
+    )
+}
+
+fn rising(facts: &TopicFacts) -> Option<Suggestion> {
+    if !facts.moves(TrendState::Rising) {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Service,
+        "rising",
+        format!(
+            "It rises: {} conversations, where {} make {:.0} to {:.0} likely.",
+            facts.conversations,
+            facts.baseline_words(),
+            facts.change.low.max(0.0).floor(),
+            facts.change.high.ceil(),
+        ),
+        "ask those who took these calls what is different, and look for one product, place or date that they share",
+        format!("the next {}s are back within that range by themselves", facts.cadence.noun()),
+    )
+}
+
+fn steady_large(facts: &TopicFacts) -> Option<Suggestion> {
+    let share = Share::of(facts.conversations, facts.counted);
+    let is_large = facts.rank <= LARGE_RANK_MAX
+        && facts.conversations >= LARGE_CONVERSATIONS_MIN
+        && share.rate() >= LARGE_SHARE;
+    if !is_large {
+        return None;
+    }
+    facts.suggest(
+        SuggestionKind::Process,
+        "steady_large",
+        format!(
+            "{} of {} conversations of this {} are about it, place {} of all topics.",
+            share.hits,
+            share.all,
+            facts.cadence.noun(),
+            facts.rank
+        ),
+        "take ten of them and write down for each what would have made it unnecessary",
+        "no two of the ten have the same cause",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::DigestConfig;
+    use super::*;
+
+    /// A topic of which nothing can be said.
+    fn quiet() -> TopicFacts {
+        TopicFacts {
+            cadence: Cadence::Weekly,
+            conversations: 8,
+            customers: 8,
+            with_customer: 8,
+            counted: 200,
+            rank: 9,
+            change: Change {
+                state: TrendState::Steady,
+                baseline: 7.5,
+                windows: 8,
+                low: 3.0,
+                high: 14.0,
+            },
+            findings: Vec::new(),
+            speaks_for_lump: false,
+            burst: None,
+            product: None,
+            reopened: Share::of(0, 8),
+            reopened_elsewhere: Share::of(10, 192),
+            unhappy: Share::default(),
+            unhappy_elsewhere: Share::of(5, 60),
+            signals: Signals::default(),
+            owners: DigestConfig::default().owners,
+        }
+    }
+
+    fn fired(facts: &TopicFacts) -> Option<Suggestion> {
+        RULES.iter().find_map(|rule| (rule.judge)(facts))
+    }
+
+    /// The rule fires with this sentence, under its own name in the table, and not for a topic of which nothing can be said.
+    fn check(facts: &TopicFacts, rule: &str, sentence: &str) {
+        let suggestion = fired(facts).expect("a rule fires");
+        assert_eq!(
+            (suggestion.rule.as_str(), suggestion.sentence.as_str()),
+            (rule, sentence)
+        );
+        assert!(RULES.iter().any(|other| other.name == rule));
+        for part in [
+            &suggestion.owner,
+            &suggestion.next_step,
+            &suggestion.disproof,
+        ] {
+            assert!(!part.is_empty());
+        }
+    }
+
+    fn with_words(read: u64, signal: Signal, hits: u64) -> TopicFacts {
+        TopicFacts {
+            conversations: read.max(8),
+            signals: Signals::with(read, signal, hits),
+            ..quiet()
+        }
+    }
+
+    fn moving(state: TrendState) -> TopicFacts {
+        let change = Change {
+            state,
+            ..quiet().change
+        };
+        TopicFacts { change, ..quiet() }
+    }
+
+    fn burst() -> Burst {
+        Burst {
+            day: "2026-03-17".parse().unwrap(),
+            after: 21,
+            days_after: 6,
+            before: 1,
+            days_before: 78,
+        }
+    }
+
+    fn finding(kind: FindingKind) -> Vec<Finding> {
+        vec![Finding {
+            kind,
+            sentence: "numbers".to_owned(),
+        }]
+    }
+
+    #[test]
+    fn a_quiet_topic_does_not_pass() {
+        assert_eq!(fired(&quiet()), None);
+    }
+
+    #[test]
+    fn missed_visits_fire() {
+        check(
+            &with_words(10, Signal::NoShow, 7),
+            "no_show",
+            "7 of the 10 conversations say that nobody came or that a visit was missed.",
+        );
+    }
+
+    #[test]
+    fn promises_fire() {
+        check(
+            &TopicFacts {
+                conversations: 120,
+                ..with_words(80, Signal::Promised, 60)
+            },
+            "promised_not_delivered",
+            "60 of the 80 conversations that were read say that something was promised or sold as included.",
+        );
+    }
+
+    #[test]
+    fn a_few_wordings_are_not_a_trait_of_the_topic() {
+        for hits in [1, 3, 20] {
+            assert_eq!(
+                fired(&with_words(80, Signal::Promised, hits)),
+                None,
+                "{hits} of 80"
+            );
+        }
+        assert_eq!(fired(&with_words(3, Signal::Promised, 3)), None);
+    }
+
+    #[test]
+    fn an_update_fires_and_names_product_and_day() {
+        let facts = TopicFacts {
+            product: Some(("Terra 12".to_owned(), 18)),
+            burst: Some(burst()),
+            ..with_words(20, Signal::Update, 12)
+        };
+        check(
+            &facts,
+            "begins_with_update",
+            "12 of the 20 conversations name an update or a version, 18 of the 20 with Terra 12; 21 conversations in the \
+             6 days since Tuesday 17 March 2026, 1 in the 78 days before it.",
+        );
+        assert_eq!(
+            fired(&with_words(20, Signal::Update, 12)),
+            None,
+            "neither begun nor growing"
+        );
+    }
+
+    #[test]
+    fn a_beginning_fires_and_names_the_day() {
+        let facts = TopicFacts {
+            burst: Some(burst()),
+            ..moving(TrendState::Rising)
+        };
+        check(
+            &facts,
+            "burst_after_date",
+            "It begins on a day: 21 conversations in the 6 days since Tuesday 17 March 2026, 1 in the 78 days before it.",
+        );
+        assert_eq!(
+            fired(&TopicFacts {
+                burst: Some(burst()),
+                ..quiet()
+            }),
+            None,
+            "no longer growing"
+        );
+    }
+
+    #[test]
+    fn a_hidden_topic_fires() {
+        check(
+            &TopicFacts {
+                findings: finding(FindingKind::Hidden),
+                ..quiet()
+            },
+            "hidden_under_catch_all",
+            "A category of its own would show 8 conversations of this week that no line of the official report shows.",
+        );
+    }
+
+    #[test]
+    fn waiting_fires() {
+        check(
+            &with_words(9, Signal::Waiting, 6),
+            "waiting",
+            "6 of the 9 conversations speak of waiting, of weeks, or of having no date.",
+        );
+    }
+
+    #[test]
+    fn questions_fire() {
+        check(
+            &with_words(12, Signal::HowTo, 9),
+            "how_to",
+            "9 of the 12 conversations ask how something is done.",
+        );
+    }
+
+    #[test]
+    fn reopening_fires_where_it_is_more_than_elsewhere() {
+        check(
+            &TopicFacts {
+                reopened: Share::of(4, 8),
+                ..quiet()
+            },
+            "reopened",
+            "4 of 8 conversations were reopened; of all others 10 of 192.",
+        );
+        assert_eq!(
+            fired(&TopicFacts {
+                reopened: Share::of(2, 8),
+                ..quiet()
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn bad_ratings_fire_where_they_are_more_than_elsewhere() {
+        check(
+            &TopicFacts {
+                unhappy: Share::of(5, 7),
+                ..quiet()
+            },
+            "low_csat",
+            "5 of 7 ratings are in the lower half; of all other conversations 5 of 60.",
+        );
+    }
+
+    #[test]
+    fn repeated_contact_fires() {
+        check(
+            &TopicFacts {
+                with_customer: 12,
+                customers: 6,
+                ..quiet()
+            },
+            "repeat_contact",
+            "12 conversations come from 6 customers, 2.0 each.",
+        );
+    }
+
+    #[test]
+    fn a_lumped_category_fires_for_one_of_its_topics_only() {
+        let lumped = TopicFacts {
+            findings: finding(FindingKind::Lumped),
+            ..quiet()
+        };
+        assert_eq!(fired(&lumped), None);
+        check(
+            &TopicFacts {
+                speaks_for_lump: true,
+                ..lumped
+            },
+            "lumped_category",
+            "One line of the official report holds several topics; this one is its largest, with 8 conversations in all.",
+        );
+    }
+
+    #[test]
+    fn changes_fire() {
+        check(
+            &moving(TrendState::Back),
+            "back",
+            "It is back: 8 conversations, none in the 8 weeks before.",
+        );
+        check(
+            &moving(TrendState::New),
+            "new_topic",
+            "It is new: 8 conversations, none in the 8 weeks before.",
+        );
+        check(
+            &moving(TrendState::Rising),
+            "rising",
+            "It rises: 8 conversations, where the 8 weeks before make 3 to 14 likely.",
+        );
+        let mut first = moving(TrendState::New);
+        first.change.windows = 0;
+        assert_eq!(
+            fired(&first),
+            None,
+            "nothing is new in the first week of all"
+        );
+    }
+
+    #[test]
+    fn a_large_topic_fires() {
+        check(
+            &TopicFacts {
+                conversations: 30,
+                rank: 2,
+                ..quiet()
+            },
+            "steady_large",
+            "30 of 200 conversations of this week are about it, place 2 of all topics.",
+        );
+        assert_eq!(
+            fired(&TopicFacts {
+                conversations: 9,
+                counted: 20,
+                rank: 1,
+                ..quiet()
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn every_suggestion_names_its_rule_as_the_table_does() {
+        let mut names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+        names.dedup();
+        assert_eq!(names.len(), RULES.len());
+    }
+}
