@@ -9,6 +9,7 @@ mod file;
 mod http;
 mod mail;
 mod matrix;
+pub mod outbox;
 mod slack;
 mod teams;
 mod webhook;
@@ -25,6 +26,7 @@ use crate::model::{DestinationId, DigestId};
 
 pub use file::FileFormat;
 pub use mail::Security;
+pub use outbox::deliver_due;
 
 /// The names in `kind`, for hints.
 const KINDS: [&str; 7] = [
