@@ -1,10 +1,18 @@
 //! Texts to vectors. A text's vector depends on nothing but the text and the model: not on its
 //! batch, the threads or the order.
 
+mod pieces;
+mod remote;
+mod transformer;
+
+use anyhow::Context;
 use futures_util::future::BoxFuture;
 
 use crate::config::Section;
 use crate::model::{ModelId, Text, Vector};
+
+pub use remote::{Remote, RemoteConfig};
+pub use transformer::Transformer;
 
 /// Why texts could not be embedded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,19 +34,101 @@ pub trait Embedder: Send + Sync {
 }
 
 /// Settings of the encoder.
-#[derive(Clone, Debug)]
-pub struct EmbedConfig {}
+#[derive(Clone, Debug, Default)]
+pub enum EmbedConfig {
+    /// The one in the binary.
+    #[default]
+    BuiltIn,
+    /// An endpoint that speaks OpenAI's embeddings API.
+    Remote(RemoteConfig),
+}
 
 impl EmbedConfig {
     /// Reads the `[embed]` table.
-    pub fn read(section: Section<'_>) -> Self {
+    pub fn read(mut section: Section<'_>) -> Self {
+        let names = ["built-in", "remote"];
+        let is_remote = section.choice("encoder", false, &names, |name| match name {
+            "built-in" => Some(false),
+            "remote" => Some(true),
+            _ => None,
+        });
+        let config = match is_remote {
+            true => Self::Remote(RemoteConfig::read(section.section("remote"))),
+            false => Self::BuiltIn,
+        };
+        if !is_remote && section.has("remote") {
+            let hint = "add encoder = \"remote\" or remove the table";
+            section.problem("remote", "is given but the encoder is built-in", hint);
+            section.section("remote");
+        }
         section.finish();
-        Self {}
+        config
     }
 }
 
 /// Makes the configured encoder.
 pub fn build(config: &EmbedConfig) -> anyhow::Result<Box<dyn Embedder>> {
-    let _ = config;
-    unimplemented!()
+    match config {
+        EmbedConfig::BuiltIn => Ok(Box::new(Transformer::built_in()?)),
+        EmbedConfig::Remote(remote) => {
+            let remote = Remote::new(remote.clone()).context("the remote encoder")?;
+            Ok(Box::new(remote))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Problem, Reading};
+
+    fn read(text: &str) -> Result<EmbedConfig, Vec<Problem>> {
+        let environment = BTreeMap::from([("EMBED_KEY".to_owned(), "sesame".to_owned())]);
+        let reading = Reading::new(environment, ".".into());
+        let config = EmbedConfig::read(Section::root(text.parse().unwrap(), &reading));
+        let problems = reading.into_problems();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    #[test]
+    fn the_default_is_the_encoder_in_the_binary() {
+        let config = read("").unwrap();
+        assert!(matches!(config, EmbedConfig::BuiltIn));
+        assert_eq!(build(&config).unwrap().model().0, "minilm-l6-v2-int8/1");
+    }
+
+    #[test]
+    fn a_remote_encoder_is_named_after_its_model() {
+        let config = read(
+            "encoder = \"remote\"\n[remote]\nurl = \"http://127.0.0.1:11434/v1\"\n\
+             model = \"nomic-embed-text\"\nkey_env = \"EMBED_KEY\"\ndimensions = 768",
+        )
+        .unwrap();
+        let model = build(&config).unwrap().model().0;
+        assert_eq!(model, "remote/nomic-embed-text/768/8000");
+        assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once() {
+        let problems =
+            read("encoder = \"remote\"\n[remote]\nurl = \"ftp://x\"\ndimensions = 0\nbatches = 3")
+                .unwrap_err();
+        let paths: Vec<&str> = problems.iter().map(|p| p.path.as_str()).collect();
+        let expected = [
+            "remote.batches",
+            "remote.dimensions",
+            "remote.model",
+            "remote.url",
+        ];
+        assert_eq!(paths, expected);
+        let unused = read("[remote]\nmodel = \"x\"").unwrap_err();
+        assert_eq!(unused[0].path, "remote");
+    }
 }

@@ -1,0 +1,397 @@
+//! The built-in encoder: all-MiniLM-L6-v2 in 8-bit integers, part of the binary (see `model/`).
+//!
+//! A vector depends on its text alone. Three things keep that: the model's scales are constants; only
+//! pieces with the same number of tokens share a batch, so no padding enters a sum; and the pieces of a
+//! text are added up in their order. Tests compare bytes: alone, in any batch, with any number of threads.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, anyhow};
+use futures_util::future::BoxFuture;
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value};
+use tokenizers::Tokenizer;
+
+use super::pieces::{cut, ends};
+use super::{EmbedError, Embedder};
+use crate::model::{DIMENSIONS, ModelId, Text, Vector};
+
+/// Changes with the model files or with anything else here that changes vectors.
+const MODEL: &str = "minilm-l6-v2-int8/1";
+const WEIGHTS: &[u8] = include_bytes!("model/minilm.onnx");
+const TOKENIZER: &[u8] = include_bytes!("model/tokenizer.json");
+
+/// What the model reads at most, with its two marks for start and end.
+const PIECE_TOKENS_MAX: usize = 128;
+/// Pieces of one text; about 1,000 tokens, some 700 English words. Costs 8 short texts at most.
+const PIECES_MAX: usize = 8;
+/// Of longer texts only both ends are read.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// Tokens of a batch: enough to keep two cores busy, small enough for their caches.
+const BATCH_TOKENS: usize = 1024;
+/// Texts whose tokens are held in memory at once.
+const TEXTS_AT_ONCE: usize = 2048;
+
+/// The encoder that comes with the program. Cheap to make: the model is loaded once per process.
+pub struct Transformer {
+    encoder: &'static Encoder,
+    threads: Option<Arc<ThreadPool>>,
+}
+
+impl Transformer {
+    /// Loads the model if this process has not done so yet (about 50 ms). Uses one thread per processor core.
+    pub fn built_in() -> anyhow::Result<Self> {
+        static LOADED: OnceLock<Result<Encoder, String>> = OnceLock::new();
+        let loaded = LOADED.get_or_init(|| Encoder::load().map_err(|error| format!("{error:#}")));
+        let encoder = loaded.as_ref().map_err(|error| anyhow!("{error}"))?;
+        Ok(Self {
+            encoder,
+            threads: None,
+        })
+    }
+
+    /// Computes with so many threads. The vectors are the same.
+    pub fn with_threads(mut self, count: usize) -> Self {
+        self.threads = Some(Arc::new(ThreadPool::with_num_threads(count.max(1))));
+        self
+    }
+
+    /// One vector for each text, on this thread and the encoder's own.
+    pub fn encode(&self, texts: &[Text]) -> Result<Vec<Vector>, EmbedError> {
+        self.encoder.encode(texts, self.threads.as_ref())
+    }
+}
+
+impl Embedder for Transformer {
+    fn model(&self) -> ModelId {
+        ModelId(MODEL.to_owned())
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [Text]) -> BoxFuture<'a, Result<Vec<Vector>, EmbedError>> {
+        let (encoder, threads) = (self.encoder, self.threads.clone());
+        let texts = texts.to_vec();
+        Box::pin(async move {
+            let work = move || encoder.encode(&texts, threads.as_ref());
+            match tokio::task::spawn_blocking(work).await {
+                Ok(vectors) => vectors,
+                Err(_) => Err(stopped("it ended unexpectedly")),
+            }
+        })
+    }
+}
+
+/// A part of a text, as the model reads it.
+struct Piece {
+    text: usize,
+    tokens: Vec<i32>,
+}
+
+struct Encoder {
+    model: Model,
+    input: NodeId,
+    output: NodeId,
+    tokenizer: Tokenizer,
+    start: i32,
+    end: i32,
+}
+
+impl Encoder {
+    fn load() -> anyhow::Result<Self> {
+        let model = ModelOptions::with_all_ops()
+            .prepack_weights(true)
+            .load_static_slice(WEIGHTS)
+            .context("the built-in encoder's model cannot be read")?;
+        let mut tokenizer = Tokenizer::from_bytes(TOKENIZER)
+            .map_err(|error| anyhow!("the built-in encoder's tokenizer cannot be read: {error}"))?;
+        // A customer who writes "[SEP]" means the characters.
+        tokenizer.set_encode_special_tokens(true);
+        let mark = |token: &str| {
+            let id = tokenizer.token_to_id(token).map(|id| id as i32);
+            id.with_context(|| format!("the built-in encoder's tokenizer has no {token}"))
+        };
+        let (start, end) = (mark("[CLS]")?, mark("[SEP]")?);
+        let (input, output) = (model.node_id("input_ids")?, model.node_id("mean")?);
+        Ok(Self {
+            model,
+            input,
+            output,
+            tokenizer,
+            start,
+            end,
+        })
+    }
+
+    fn encode(
+        &self,
+        texts: &[Text],
+        threads: Option<&Arc<ThreadPool>>,
+    ) -> Result<Vec<Vector>, EmbedError> {
+        let mut vectors = Vec::with_capacity(texts.len());
+        for part in texts.chunks(TEXTS_AT_ONCE) {
+            let pieces = self.pieces(part)?;
+            let means = self.means(&pieces, threads)?;
+            vectors.extend(pooled(part.len(), &pieces, &means));
+        }
+        Ok(vectors)
+    }
+
+    /// The pieces of all texts, in the order of the texts.
+    fn pieces(&self, texts: &[Text]) -> Result<Vec<Piece>, EmbedError> {
+        let mut pieces = Vec::with_capacity(texts.len());
+        for (text, words) in texts.iter().enumerate() {
+            let ids = self.ids(words)?;
+            for range in cut(ids.len(), PIECE_TOKENS_MAX - 2, PIECES_MAX) {
+                let mut tokens = vec![self.start];
+                tokens.extend(&ids[range]);
+                tokens.push(self.end);
+                pieces.push(Piece { text, tokens });
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn ids(&self, words: &Text) -> Result<Vec<i32>, EmbedError> {
+        let (head, tail) = ends(words.as_str(), TEXT_BYTES_MAX);
+        let mut ids = Vec::new();
+        for part in [head, tail].into_iter().filter(|part| !part.is_empty()) {
+            // The tokenizer's own error is left out: it could repeat the words.
+            let tokens = self.tokenizer.encode_fast(part, false);
+            let tokens = tokens.map_err(|_| stopped("a text could not be cut into tokens"))?;
+            ids.extend(tokens.get_ids().iter().map(|id| *id as i32));
+        }
+        Ok(ids)
+    }
+
+    /// The mean over the tokens of each piece. Only pieces of the same length share a batch.
+    fn means(
+        &self,
+        pieces: &[Piece],
+        threads: Option<&Arc<ThreadPool>>,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut by_length = BTreeMap::<usize, Vec<usize>>::new();
+        for (place, piece) in pieces.iter().enumerate() {
+            by_length.entry(piece.tokens.len()).or_default().push(place);
+        }
+        let mut means = vec![Vec::new(); pieces.len()];
+        for (length, places) in by_length {
+            for batch in places.chunks((BATCH_TOKENS / length).max(1)) {
+                let tokens = batch.iter().flat_map(|place| &pieces[*place].tokens);
+                let rows = self.run(batch.len(), length, tokens.copied().collect(), threads)?;
+                for (place, row) in batch.iter().zip(rows.chunks_exact(DIMENSIONS)) {
+                    means[*place] = row.to_vec();
+                }
+            }
+        }
+        Ok(means)
+    }
+
+    /// Runs the model on `rows` pieces of `length` tokens each; gives their means one after the other.
+    fn run(
+        &self,
+        rows: usize,
+        length: usize,
+        tokens: Vec<i32>,
+        threads: Option<&Arc<ThreadPool>>,
+    ) -> Result<Vec<f32>, EmbedError> {
+        let input = Value::from_shape([rows, length], tokens).expect("one token for each place");
+        let options = RunOptions::default().with_thread_pool(threads.cloned());
+        let inputs = vec![(self.input, input.into())];
+        let [mean] = self
+            .model
+            .run_n(inputs, [self.output], Some(options))
+            .map_err(|error| stopped(&error.to_string()))?;
+        match mean.into_shape_vec::<f32, 2>() {
+            Ok((shape, values)) if shape == [rows, DIMENSIONS] => Ok(values),
+            _ => Err(stopped("its answer has an unexpected shape")),
+        }
+    }
+}
+
+/// Adds up the pieces of each text, weighted by their tokens. A text without tokens gives zero.
+fn pooled(count: usize, pieces: &[Piece], means: &[Vec<f32>]) -> Vec<Vector> {
+    let mut sums = vec![Vec::new(); count];
+    for (piece, mean) in pieces.iter().zip(means) {
+        let weight = piece.tokens.len() as f32;
+        let sum: &mut Vec<f32> = &mut sums[piece.text];
+        sum.resize(DIMENSIONS, 0.0);
+        for (total, value) in sum.iter_mut().zip(mean) {
+            *total += value * weight;
+        }
+    }
+    sums.iter()
+        .map(|sum| match sum.is_empty() {
+            true => Vector::zero(),
+            false => Vector::from_floats(sum),
+        })
+        .collect()
+}
+
+fn stopped(reason: &str) -> EmbedError {
+    EmbedError::Permanent(format!("the built-in encoder cannot go on: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn encode(texts: &[Text]) -> Vec<Vector> {
+        Transformer::built_in().unwrap().encode(texts).unwrap()
+    }
+
+    fn cosine(a: &Vector, b: &Vector) -> f64 {
+        let dot = |x: &Vector, y: &Vector| -> f64 {
+            let pairs = x.0.iter().zip(y.0.iter());
+            pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+        };
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    }
+
+    /// A few hundred texts of one word to a thousand, some of the same length and some blank.
+    fn corpus() -> Vec<Text> {
+        let words = "pump card late Wärmepumpe error-217 the is invoice, refund! 🙂 [SEP] 東京 when \
+            technician ok update noise?? night don't über a@b.example 49.90 thanks valve box";
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let text = |i: usize| -> String {
+            let length = if i % 60 == 59 { i * 5 } else { i * 7 % 41 };
+            let word = |j: usize| words[(i * i + j * (3 + i % 5) + j * j / 4) % words.len()];
+            let picked: Vec<&str> = (0..length).map(word).collect();
+            picked.join(" ")
+        };
+        (0..240).map(|i| Text::new(text(i))).collect()
+    }
+
+    #[test]
+    fn a_vector_depends_on_nothing_but_its_text() {
+        let texts = corpus();
+        let one = Transformer::built_in().unwrap().with_threads(1);
+        let two = Transformer::built_in().unwrap().with_threads(2);
+        let together = one.encode(&texts).unwrap();
+        assert!(together.iter().filter(|v| v.is_zero()).count() > 2);
+        assert_eq!(together, two.encode(&texts).unwrap());
+        for (text, vector) in texts.iter().zip(&together) {
+            let alone = two.encode(std::slice::from_ref(text)).unwrap();
+            assert_eq!(alone, std::slice::from_ref(vector), "{text:?}");
+        }
+        // 97 has no divisor in common with 240: every text comes once, in another order.
+        let places: Vec<usize> = (0..texts.len()).map(|i| i * 97 % texts.len()).collect();
+        let shuffled: Vec<Text> = places.iter().map(|i| texts[*i].clone()).collect();
+        for part in [5, 33, 240] {
+            for (places, texts) in places.chunks(part).zip(shuffled.chunks(part)) {
+                let expected: Vec<Vector> = places.iter().map(|i| together[*i].clone()).collect();
+                assert_eq!(two.encode(texts).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn similarities_are_those_of_the_original_model() {
+        let vectors = encode(&[
+            Text::from("My card has not arrived yet"),
+            Text::from("I am still waiting for the card to be delivered"),
+            Text::from("The heat pump makes a loud noise at night"),
+            Text::from("Wärmepumpe läuft nachts sehr laut"),
+            Text::from("How do I reset my password?"),
+        ]);
+        // From the 32-bit weights, computed by another program.
+        let original = [
+            [1.0, 0.807, 0.003, 0.039, 0.203],
+            [0.807, 1.0, -0.005, 0.012, 0.091],
+            [0.003, -0.005, 1.0, 0.134, 0.028],
+            [0.039, 0.012, 0.134, 1.0, 0.045],
+            [0.203, 0.091, 0.028, 0.045, 1.0],
+        ];
+        for (row, a) in original.iter().zip(&vectors) {
+            for (expected, b) in row.iter().zip(&vectors) {
+                let found = cosine(a, b);
+                assert!((found - expected).abs() < 0.025, "{found} for {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_without_words_give_the_zero_vector() {
+        let vectors = encode(&[
+            Text::from(""),
+            Text::from(" \n\t "),
+            Text::from("\u{0}\u{7}"),
+        ]);
+        assert_eq!(vectors, vec![Vector::zero(); 3]);
+        assert!(encode(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_counts() {
+        let filler = "We talked about the weather and the holidays. ".repeat(400);
+        let plain = Text::new(filler.clone());
+        let noisy = Text::new(format!("{filler} The heat pump is far too loud at night."));
+        let question = Text::from("heat pump too loud");
+        let vectors = encode(&[plain, noisy, question]);
+        let (without, with) = (
+            cosine(&vectors[0], &vectors[2]),
+            cosine(&vectors[1], &vectors[2]),
+        );
+        assert!(with > without + 0.02, "{with} is not above {without}");
+    }
+
+    #[test]
+    fn monsters_and_odd_characters_are_read() {
+        let odd = [
+            "x".repeat(300_000),
+            "é ".repeat(200_000),
+            "\u{200d}\u{fe0f}\u{202e}".repeat(50),
+            "[CLS] [MASK] [PAD]".into(),
+        ];
+        let texts: Vec<Text> = odd.into_iter().map(Text::new).collect();
+        assert_eq!(encode(&texts).len(), 4);
+        assert_ne!(
+            encode(&[Text::from("a [SEP] b")]),
+            encode(&[Text::from("a b")])
+        );
+    }
+
+    #[test]
+    fn changed_model_files_need_a_new_model_id() {
+        let mut hash = Sha256::new();
+        hash.update(WEIGHTS);
+        hash.update(TOKENIZER);
+        let hash: String = hash.finalize()[..8]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let id = Transformer::built_in().unwrap().model();
+        assert_eq!(
+            (id.0.as_str(), hash.as_str()),
+            ("minilm-l6-v2-int8/1", "783ed0167884070f")
+        );
+    }
+
+    #[tokio::test]
+    async fn embedding_runs_beside_the_runtime_and_keeps_the_order() {
+        let encoder: Box<dyn Embedder> = Box::new(Transformer::built_in().unwrap());
+        let texts = [Text::from("pump"), Text::from(""), Text::from("card lost")];
+        let vectors = encoder.embed(&texts).await.unwrap();
+        assert_eq!(vectors, encode(&texts));
+        assert!(vectors[1].is_zero() && !vectors[0].is_zero());
+    }
+
+    /// `GROUNDSWELL_TEXTS=file.txt cargo test --release --lib embed::transformer -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement: needs a file of texts, one a line"]
+    fn speed_on_a_file() {
+        let file = std::env::var("GROUNDSWELL_TEXTS").unwrap();
+        let lines = std::fs::read_to_string(file).unwrap();
+        let texts: Vec<Text> = lines.lines().map(Text::from).collect();
+        let start = Instant::now();
+        let encoder = Transformer::built_in().unwrap();
+        println!("loaded in {:?}", start.elapsed());
+        let start = Instant::now();
+        let vectors = encoder.encode(&texts).unwrap();
+        let seconds = start.elapsed().as_secs_f64();
+        let speed = vectors.len() as f64 / seconds;
+        println!("{} texts, {speed:.0} texts/s", vectors.len());
+    }
+}
