@@ -1,9 +1,38 @@
 //! Finds topics, keeps them, names them. Pure: same documents, same answer, whatever their order.
+//!
+//! The way of a discovery: `corpus` sorts the documents and reads their words (`terms`, `stem`); `graph` finds each
+//! one's nearest neighbours by exact integer products (`vector`, `kernel`); `community` cuts that network into groups, as
+//! fine as `granularity` chooses; `cluster` decides for every document, with the threshold of `vote`; `matching`
+//! recognises known topics; `discovery` describes what was found, with names from `label` and how well it lasts from
+//! `stability`. `assign` gives arrivals the topics of the `registry`. `trend` says what changed.
+
+mod assign;
+mod cluster;
+mod community;
+mod corpus;
+mod discovery;
+mod granularity;
+mod graph;
+mod kernel;
+mod label;
+mod matching;
+mod registry;
+mod stability;
+pub mod stem;
+mod terms;
+mod vector;
+mod vote;
+
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 
 use crate::config::Section;
-use crate::model::{Assignment, ConversationKey, Discovery, Edit, Text, Topic, Vector};
+use crate::model::{ConversationKey, Discovery, Text, Vector};
+
+pub use assign::assign;
+pub use registry::{Edited, Registry};
 
 /// What topics see of a conversation.
 #[derive(Clone, Debug)]
@@ -24,46 +53,87 @@ pub struct Document {
     pub topic: Option<crate::model::TopicId>,
 }
 
-/// The known topics and what people did with them.
-#[derive(Clone, Debug, Default)]
-pub struct Registry {
-    /// All topics, live or not, sorted by id.
-    pub topics: Vec<Topic>,
-    /// The log of edits, in order.
-    pub edits: Vec<Edit>,
-}
+/// Neighbours of a document in the network: fewer tear topics apart, more blur them.
+const NEIGHBOURS: i64 = 15;
+/// Least conversations of a topic: below it, one person's memory is as good.
+const TOPIC_SIZE_MIN: i64 = 5;
+/// Least different customers of a topic, where customers are known.
+const TOPIC_CUSTOMERS_MIN: i64 = 2;
+/// Up to this many different texts the neighbours of all are found exactly: seconds on two cores.
+const EXACT_MAX: i64 = 30_000;
+/// Of more texts so many are clustered, and the others join them.
+const SAMPLE_SIZE: i64 = 20_000;
+/// How far below its topic's usual nearness a conversation may lie, in standard deviations.
+const SPREAD: f64 = 3.0;
+/// A new group is a known topic if the cosine of their middles is at least this, in percent.
+const SAME_TOPIC_PERCENT: i64 = 92;
+/// Discoveries repeated for the stability of topics.
+const STABILITY_REPEATS: i64 = 5;
 
 /// How topics are found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Params {}
+pub struct Params {
+    /// Neighbours of a document in the network.
+    pub neighbours: usize,
+    /// Least conversations of a topic.
+    pub topic_size_min: usize,
+    /// Least different customers of a topic, where customers are known.
+    pub topic_customers_min: usize,
+    /// Up to this many different texts all are clustered.
+    pub exact_max: usize,
+    /// Of more texts so many are clustered, and the others join them.
+    pub sample_size: usize,
+    /// How far below its topic's usual nearness a conversation may lie, in standard deviations.
+    pub spread: f64,
+    /// A new group is a known topic if the cosine of their middles is at least this, in percent.
+    pub same_topic_percent: u32,
+    /// Discoveries repeated for the stability of topics; none leaves it out.
+    pub stability_repeats: usize,
+}
 
 impl Params {
     /// Reads the `[topics]` table.
-    pub fn read(section: Section<'_>) -> Self {
+    pub fn read(mut section: Section<'_>) -> Self {
+        let mut size = |key, default, range| section.number(key, default, range) as usize;
+        let params = Self {
+            neighbours: size("neighbours", NEIGHBOURS, 2..=100),
+            topic_size_min: size("topic_size_min", TOPIC_SIZE_MIN, 2..=1_000),
+            topic_customers_min: size("topic_customers_min", TOPIC_CUSTOMERS_MIN, 1..=1_000),
+            exact_max: size("exact_max", EXACT_MAX, 1_000..=200_000),
+            sample_size: size("sample_size", SAMPLE_SIZE, 1_000..=200_000),
+            same_topic_percent: size("same_topic_percent", SAME_TOPIC_PERCENT, 1..=100) as u32,
+            stability_repeats: size("stability_repeats", STABILITY_REPEATS, 0..=100),
+            spread: section.decimal("spread", SPREAD, 0.5..=20.0),
+        };
         section.finish();
-        Self {}
+        params
     }
 }
 
-/// Gives each arrival the known topic that it belongs to, or none. `settled` are documents that have a topic.
-pub fn assign(
-    arrivals: &[Document],
-    settled: &[Document],
-    registry: &Registry,
-    params: &Params,
-) -> Vec<Assignment> {
-    let _ = (arrivals, settled, registry, params);
-    unimplemented!()
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            neighbours: NEIGHBOURS as usize,
+            topic_size_min: TOPIC_SIZE_MIN as usize,
+            topic_customers_min: TOPIC_CUSTOMERS_MIN as usize,
+            exact_max: EXACT_MAX as usize,
+            sample_size: SAMPLE_SIZE as usize,
+            spread: SPREAD,
+            same_topic_percent: SAME_TOPIC_PERCENT as u32,
+            stability_repeats: STABILITY_REPEATS as usize,
+        }
+    }
 }
 
 /// Finds new topics among documents that have none. The first run, over everything, is the same function with an
-/// empty registry.
+/// empty registry; documents that have a topic already keep it where it comes back.
 pub fn discover(
     unassigned: &[Document],
     registry: &Registry,
     params: &Params,
     now: DateTime<Utc>,
 ) -> Discovery {
-    let _ = (unassigned, registry, params, now);
-    unimplemented!()
+    let corpus = corpus::Corpus::new(unassigned);
+    let groups = cluster::groups(&corpus, params);
+    discovery::describe(&corpus, &groups, registry, params, now)
 }

@@ -1,0 +1,235 @@
+//! Groups of documents and the honest rest, from sorted input and a fixed seed.
+//!
+//! Neighbours make a network, the network communities; small ones are dissolved, what lies too far from everything
+//! stays alone. Of very many documents a sample is clustered and the rest joins it by neighbours, so memory stays
+//! bounded and the cost grows with the number of documents, not with its square.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::Params;
+use super::community::{Resolution, communities, renumbered};
+use super::corpus::Corpus;
+use super::granularity;
+use super::graph::{Neighbour, Network, nearest};
+use super::vector::{Matrix, direction, product, sum};
+use super::vote::{Middle, Place, Verdict, learnt_threshold, verdict, verdicts};
+
+/// The fixed seed of every random-looking choice.
+pub const SEED: u64 = 20_261_121;
+/// Themes are found at this share of the topics' resolution.
+const THEME_RESOLUTION_DIVISOR: u32 = 16;
+/// A product of two unit vectors is 127 times 127; as a weight it is ten bits.
+const WEIGHT_DIVISOR: i32 = 16;
+
+/// The groups of a corpus.
+#[derive(Default)]
+pub struct Groups {
+    /// For each node where it belongs.
+    pub verdicts: Vec<Verdict>,
+    /// Each group's middle and threshold.
+    pub places: Vec<Place>,
+    /// Each group's theme.
+    pub theme_of: Vec<u32>,
+    /// Each group's stability, if it was measured.
+    pub stability: Vec<Option<f64>>,
+}
+
+/// Finds the groups of a corpus.
+pub fn groups(corpus: &Corpus<'_>, params: &Params) -> Groups {
+    let limit = if corpus.nodes.len() > params.exact_max {
+        params.sample_size
+    } else {
+        usize::MAX
+    };
+    let sample = corpus.sample(limit);
+    let matrix = corpus.matrix(&sample);
+    let lists: Vec<Vec<Neighbour>> = nearest(
+        &matrix,
+        &matrix,
+        params.neighbours,
+        |row, column| row != column,
+        |_, found| found.to_vec(),
+    );
+    let network = network(&lists);
+    let resolution = granularity::choose(&network, &matrix, SEED);
+    let found = communities(&network, resolution, SEED);
+    let group_of = without_small(corpus, &sample, &found, params);
+    let len = group_of
+        .iter()
+        .flatten()
+        .max()
+        .map_or(0, |group| *group as usize + 1);
+    let places = places(&matrix, &group_of, len, params);
+    let mut groups = Groups {
+        theme_of: themes(&network, &group_of, len, resolution),
+        stability: super::stability::stability(&network, &group_of, len, resolution, params),
+        verdicts: vec![Verdict::default(); corpus.nodes.len()],
+        places,
+    };
+    settle(
+        corpus,
+        &sample,
+        &matrix,
+        &lists,
+        &group_of,
+        &mut groups,
+        params,
+    );
+    groups
+}
+
+/// The network of neighbours: an edge has the weight of the product, twice that when both name each other.
+pub fn network(lists: &[Vec<Neighbour>]) -> Network {
+    let mut edges = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    for (node, list) in lists.iter().enumerate() {
+        for neighbour in list {
+            let weight = (neighbour.product.max(0) / WEIGHT_DIVISOR) as u64;
+            edges.push((node as u32, neighbour.index, weight));
+        }
+    }
+    Network::new(lists.len(), edges)
+}
+
+/// The groups that are large enough, numbered anew in order of their first nodes: with enough documents, of enough
+/// different customers where customers are known.
+fn without_small(
+    corpus: &Corpus<'_>,
+    sample: &[u32],
+    found: &[u32],
+    params: &Params,
+) -> Vec<Option<u32>> {
+    let len = found.iter().max().map_or(0, |group| *group as usize + 1);
+    let mut group_of_node = vec![None; corpus.nodes.len()];
+    for (node, group) in sample.iter().zip(found) {
+        group_of_node[*node as usize] = Some(*group);
+    }
+    let mut sizes = vec![0_usize; len];
+    let mut customers: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); len];
+    let mut unknown = vec![0_usize; len];
+    for (document, node) in corpus.documents.iter().zip(&corpus.node_of) {
+        let Some(group) = node.and_then(|node| group_of_node[node as usize]) else {
+            continue;
+        };
+        let group: u32 = group;
+        sizes[group as usize] += 1;
+        match &document.customer {
+            Some(customer) => drop(customers[group as usize].insert(customer)),
+            // Who is not known is taken for somebody else.
+            None => unknown[group as usize] += 1,
+        }
+    }
+    let is_kept = |group: u32| {
+        let group = group as usize;
+        sizes[group] >= params.topic_size_min
+            && customers[group].len() + unknown[group] >= params.topic_customers_min
+    };
+    let kept: Vec<u32> = found
+        .iter()
+        .copied()
+        .filter(|group| is_kept(*group))
+        .collect();
+    let (numbers, _) = renumbered(&kept);
+    let mut numbers = numbers.into_iter();
+    let number = |group: &u32| {
+        if is_kept(*group) {
+            numbers.next()
+        } else {
+            None
+        }
+    };
+    found.iter().map(number).collect()
+}
+
+/// Each group's middle and threshold, learnt from its own members.
+fn places(matrix: &Matrix, group_of: &[Option<u32>], len: usize, params: &Params) -> Vec<Place> {
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); len];
+    for (node, group) in group_of.iter().enumerate() {
+        if let Some(group) = group {
+            members[*group as usize].push(node);
+        }
+    }
+    let place = |nodes: &Vec<usize>| {
+        let total = sum(matrix.width(), nodes.iter().map(|node| matrix.row(*node)));
+        let direction = direction(&total).0.into_vec();
+        let products = nodes
+            .iter()
+            .map(|node| product(matrix.row(*node), &direction))
+            .collect();
+        Place {
+            middles: vec![Middle {
+                threshold: learnt_threshold(products, params.spread),
+                direction,
+            }],
+        }
+    };
+    members.par_iter().map(place).collect()
+}
+
+/// The broader groups: communities of the groups themselves, so that each topic lies in one theme.
+fn themes(
+    network: &Network,
+    group_of: &[Option<u32>],
+    len: usize,
+    resolution: Resolution,
+) -> Vec<u32> {
+    let is_kept: Vec<bool> = group_of.iter().map(Option::is_some).collect();
+    let kept: Vec<u32> = group_of.iter().flatten().copied().collect();
+    let between = network.restricted(&is_kept).grouped(&kept, len);
+    let broader = Resolution((resolution.0 / THEME_RESOLUTION_DIVISOR).max(4));
+    communities(&between, broader, SEED)
+}
+
+/// Decides for every node: members stay if they are near enough; the others join by the votes of members.
+fn settle(
+    corpus: &Corpus<'_>,
+    sample: &[u32],
+    matrix: &Matrix,
+    lists: &[Vec<Neighbour>],
+    group_of: &[Option<u32>],
+    groups: &mut Groups,
+    params: &Params,
+) {
+    let inside: Vec<Verdict> = (0..sample.len())
+        .into_par_iter()
+        .map(|place| {
+            let of = |index: u32| group_of[index as usize];
+            let mut found = verdict(matrix.row(place), &lists[place], of, &groups.places);
+            if let Some(own) = group_of[place] {
+                let votes = [found.first, found.second];
+                found.second = votes.into_iter().flatten().find(|other| *other != own);
+                found.first =
+                    Some(own).filter(|own| groups.places[*own as usize].takes(matrix.row(place)));
+                found.second = found.second.filter(|_| found.first.is_some());
+            }
+            found
+        })
+        .collect();
+    let mut is_sampled = vec![false; corpus.nodes.len()];
+    for (node, verdict) in sample.iter().zip(&inside) {
+        is_sampled[*node as usize] = true;
+        groups.verdicts[*node as usize] = *verdict;
+    }
+    let rest: Vec<u32> = (0..corpus.nodes.len() as u32)
+        .filter(|node| !is_sampled[*node as usize])
+        .collect();
+    if rest.is_empty() || groups.places.is_empty() {
+        return;
+    }
+    let (voters, place_of): (Vec<u32>, Vec<u32>) = sample
+        .iter()
+        .zip(&inside)
+        .filter_map(|(node, verdict)| Some((*node, verdict.first?)))
+        .unzip();
+    let found = verdicts(
+        &corpus.matrix(&rest),
+        &corpus.matrix(&voters),
+        &place_of,
+        &groups.places,
+        params.neighbours,
+    );
+    for (node, verdict) in rest.into_iter().zip(found) {
+        groups.verdicts[node as usize] = verdict;
+    }
+}

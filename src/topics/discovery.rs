@@ -1,0 +1,363 @@
+//! Groups become topics: they keep the id of the topic that they are, or get a new one, with a name, exemplars
+//! and a line of descent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
+
+use crate::model::{Assignment, Discovery, Exemplar, Lineage, Topic, TopicId, TopicStatus};
+
+use super::cluster::Groups;
+use super::corpus::Corpus;
+use super::label::{Name, TEXTS_READ_MAX, names, unlike};
+use super::registry::{Registry, id_of};
+use super::terms::Token;
+use super::vector::{direction, product, sum};
+use super::{Document, Params};
+
+/// Conversations that stand for a topic.
+const EXEMPLARS_MAX: usize = 8;
+/// Exemplars are less alike than this, in percent of the product of a vector with itself.
+const EXEMPLAR_LIKENESS_PERCENT: i32 = 92;
+/// Texts without a topic that are read for what everybody says.
+const REST_READ_MAX: usize = 1000;
+
+/// A group on its way to being a topic.
+pub struct Candidate {
+    /// Places of its documents in the corpus, in order.
+    pub members: Vec<usize>,
+    /// Exact sum of their vectors.
+    pub centre: Vec<i64>,
+    /// The known topic that it is, if it is one.
+    pub known: Option<TopicId>,
+    /// The known topic that most of it comes from, if that is another one's.
+    pub from: Option<TopicId>,
+}
+
+/// Turns groups into topics, assignments and lineage.
+pub fn describe(
+    corpus: &Corpus<'_>,
+    groups: &Groups,
+    registry: &Registry,
+    params: &Params,
+    now: DateTime<Utc>,
+) -> Discovery {
+    let mut candidates = gathered(corpus, groups);
+    let lost = super::matching::recognise(corpus, &mut candidates, registry, params);
+    let names = named(corpus, groups, &candidates);
+    let mut topics = build(corpus, groups, &candidates, &names, registry, now);
+    let ids: Vec<TopicId> = topics.iter().map(|topic| topic.id.clone()).collect();
+    let mut lineage: Vec<Lineage> = candidates
+        .iter()
+        .zip(&ids)
+        .map(|(c, id)| descent(c, id))
+        .collect();
+    let assignments = assignments(corpus, groups, &ids, registry);
+    lineage.extend(lost.iter().map(|(_, lineage)| lineage.clone()));
+    topics.extend(lost.into_iter().map(|(topic, _)| topic));
+    let topics = together(topics);
+    lineage.sort_by_key(|lineage| format!("{lineage:?}"));
+    lineage.dedup();
+    Discovery {
+        topics,
+        assignments,
+        lineage,
+    }
+}
+
+fn descent(candidate: &Candidate, id: &TopicId) -> Lineage {
+    match (&candidate.known, &candidate.from) {
+        (Some(_), _) => Lineage::Kept(id.clone()),
+        (None, Some(from)) => Lineage::SplitFrom {
+            topic: id.clone(),
+            from: from.clone(),
+        },
+        (None, None) => Lineage::New(id.clone()),
+    }
+}
+
+/// Several groups may turn out to be one known topic: their last state has all of it.
+fn together(topics: Vec<Topic>) -> Vec<Topic> {
+    let mut by_id: BTreeMap<TopicId, Topic> = BTreeMap::new();
+    for topic in topics {
+        by_id.insert(topic.id.clone(), topic);
+    }
+    by_id.into_values().collect()
+}
+
+fn gathered(corpus: &Corpus<'_>, groups: &Groups) -> Vec<Candidate> {
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.places.len()];
+    for (place, node) in corpus.node_of.iter().enumerate() {
+        let verdict = node.map(|node| groups.verdicts[node as usize]);
+        if let Some(group) = verdict.and_then(|verdict| verdict.first) {
+            members[group as usize].push(place);
+        }
+    }
+    let vector = |place: &usize| &*corpus.documents[*place].vector.0;
+    members
+        .into_iter()
+        .map(|members| Candidate {
+            centre: sum(
+                members.first().map_or(0, |m| vector(m).len()),
+                members.iter().map(vector),
+            ),
+            members,
+            known: None,
+            from: None,
+        })
+        .collect()
+}
+
+/// Names for the groups and, after them, for the themes.
+fn named(corpus: &Corpus<'_>, groups: &Groups, candidates: &[Candidate]) -> (Vec<Name>, Vec<Name>) {
+    let read = |places: &[usize], most: usize| -> Vec<&[Token]> {
+        let step = places.len().div_ceil(most).max(1);
+        places
+            .iter()
+            .step_by(step)
+            .map(|place| corpus.tokens[*place].as_slice())
+            .collect()
+    };
+    let texts: Vec<Vec<&[Token]>> = candidates
+        .iter()
+        .map(|candidate| read(&candidate.members, TEXTS_READ_MAX))
+        .collect();
+    let rest: Vec<usize> = corpus
+        .node_of
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.is_none_or(|node| groups.verdicts[node as usize].first.is_none()))
+        .map(|(place, _)| place)
+        .collect();
+    let themes = groups
+        .theme_of
+        .iter()
+        .max()
+        .map_or(0, |theme| *theme as usize + 1);
+    let mut of_themes: Vec<Vec<usize>> = vec![Vec::new(); themes];
+    for (candidate, theme) in candidates.iter().zip(&groups.theme_of) {
+        of_themes[*theme as usize].extend(&candidate.members);
+    }
+    let theme_texts: Vec<Vec<&[Token]>> = of_themes
+        .iter()
+        .map(|places| read(places, TEXTS_READ_MAX))
+        .collect();
+    let rest = read(&rest, REST_READ_MAX);
+    (
+        names(&texts, &rest, &corpus.lexicon),
+        names(&theme_texts, &rest, &corpus.lexicon),
+    )
+}
+
+/// The themes' ids and labels.
+fn themes(
+    corpus: &Corpus<'_>,
+    groups: &Groups,
+    candidates: &[Candidate],
+    names: &[Name],
+    registry: &Registry,
+) -> Vec<(TopicId, String)> {
+    let mut taken = BTreeSet::new();
+    let mut themes = Vec::new();
+    for (theme, name) in names.iter().enumerate() {
+        let inside: Vec<&Candidate> = candidates
+            .iter()
+            .zip(&groups.theme_of)
+            .filter(|(_, of)| **of as usize == theme)
+            .map(|(candidate, _)| candidate)
+            .collect();
+        // A theme keeps the id that most of its known topics had.
+        let mut known: BTreeMap<(&TopicId, &str), usize> = BTreeMap::new();
+        for topic in inside
+            .iter()
+            .filter_map(|c| c.known.as_ref())
+            .filter_map(|id| registry.find(id))
+        {
+            *known.entry((&topic.theme_id, &topic.theme)).or_default() += 1;
+        }
+        let best = known
+            .into_iter()
+            .max_by_key(|(theme, count)| (*count, std::cmp::Reverse(*theme)));
+        if let Some(((id, label), _)) = best {
+            taken.insert(label.to_lowercase());
+            themes.push((id.clone(), label.to_owned()));
+            continue;
+        }
+        let keys = inside
+            .iter()
+            .flat_map(|c| &c.members)
+            .map(|place| &corpus.documents[*place].key);
+        let id = id_of("h", keys);
+        let label = unlike(name, id.as_str(), &mut taken);
+        themes.push((id, label));
+    }
+    themes
+}
+
+fn build(
+    corpus: &Corpus<'_>,
+    groups: &Groups,
+    candidates: &[Candidate],
+    (names, theme_names): &(Vec<Name>, Vec<Name>),
+    registry: &Registry,
+    now: DateTime<Utc>,
+) -> Vec<Topic> {
+    let themes = themes(corpus, groups, candidates, theme_names, registry);
+    let known_labels = registry
+        .seen()
+        .into_iter()
+        .filter(|topic| topic.status == TopicStatus::Live);
+    let mut taken: BTreeSet<String> = known_labels
+        .map(|topic| topic.label.to_lowercase())
+        .collect();
+    let exemplars: Vec<Vec<Exemplar>> = candidates
+        .par_iter()
+        .map(|candidate| exemplars(corpus, candidate))
+        .collect();
+    // The largest topic has the first choice of its label.
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by_key(|at| (std::cmp::Reverse(candidates[*at].members.len()), *at));
+    let mut topics: Vec<Option<Topic>> = vec![None; candidates.len()];
+    for at in order {
+        let candidate = &candidates[at];
+        let (theme_id, theme) = themes[groups.theme_of[at] as usize].clone();
+        let threshold = groups.places[at].middles[0].threshold;
+        let topic = match candidate.known.as_ref().and_then(|id| registry.find(id)) {
+            Some(known) => grown(
+                corpus,
+                known,
+                candidate,
+                &names[at],
+                &exemplars[at],
+                threshold,
+            ),
+            None => {
+                let keys = candidate
+                    .members
+                    .iter()
+                    .map(|place| &corpus.documents[*place].key);
+                let id = id_of("t", keys);
+                Topic {
+                    label: unlike(&names[at], id.as_str(), &mut taken),
+                    id,
+                    terms: names[at].terms.clone(),
+                    exemplars: exemplars[at].clone(),
+                    centre: candidate.centre.clone(),
+                    threshold,
+                    theme_id,
+                    theme,
+                    stability: groups.stability[at],
+                    status: TopicStatus::Live,
+                    discovered_at: now,
+                }
+            }
+        };
+        topics[at] = Some(topic);
+    }
+    topics.into_iter().flatten().collect()
+}
+
+/// A known topic after more of it was found: its id, label and theme stay.
+fn grown(
+    corpus: &Corpus<'_>,
+    known: &Topic,
+    candidate: &Candidate,
+    name: &Name,
+    exemplars: &[Exemplar],
+    threshold: i32,
+) -> Topic {
+    let mut topic = known.clone();
+    let returned = candidate
+        .members
+        .iter()
+        .filter(|place| corpus.documents[**place].topic.is_some())
+        .count();
+    if returned * 2 < candidate.members.len() {
+        // Only newcomers: they are added to what the topic already is.
+        for (total, more) in topic.centre.iter_mut().zip(&candidate.centre) {
+            *total += more;
+        }
+        return topic;
+    }
+    topic.centre = candidate.centre.clone();
+    topic.threshold = threshold;
+    topic.terms = name.terms.clone();
+    topic.exemplars = exemplars.to_vec();
+    topic
+}
+
+/// The conversations nearest to the middle, different from each other. Texts of nearly nothing are never among a
+/// topic's members, so boilerplate alone cannot be one.
+fn exemplars(corpus: &Corpus<'_>, candidate: &Candidate) -> Vec<Exemplar> {
+    let middle = direction(&candidate.centre);
+    let vector = |place: usize| &*corpus.documents[place].vector.0;
+    let mut nearest: Vec<(i32, usize)> = candidate
+        .members
+        .iter()
+        .map(|place| (-product(vector(*place), &middle.0), *place))
+        .collect();
+    nearest.sort_unstable();
+    let mut chosen: Vec<usize> = Vec::new();
+    for (_, place) in nearest {
+        if chosen.len() == EXEMPLARS_MAX {
+            break;
+        }
+        let itself = product(vector(place), vector(place));
+        let is_alike = |known: &usize| {
+            product(vector(*known), vector(place)) * 100 > itself * EXEMPLAR_LIKENESS_PERCENT
+        };
+        if !chosen.iter().any(is_alike) {
+            chosen.push(place);
+        }
+    }
+    let exemplar = |place: usize| Exemplar {
+        key: corpus.documents[place].key.clone(),
+        vector: corpus.documents[place].vector.clone(),
+    };
+    chosen.into_iter().map(exemplar).collect()
+}
+
+/// One assignment for each document, in order of their keys. What a person pinned stays where it was put.
+fn assignments(
+    corpus: &Corpus<'_>,
+    groups: &Groups,
+    ids: &[TopicId],
+    registry: &Registry,
+) -> Vec<Assignment> {
+    let edited = registry.edited();
+    let id = |group: u32| edited.resolve(&ids[group as usize]).clone();
+    let assignment = |(document, node): (&&Document, &Option<u32>)| {
+        let verdict = node
+            .map(|node| groups.verdicts[node as usize])
+            .unwrap_or_default();
+        let score = |group: u32| groups.places[group as usize].score(&document.vector.0);
+        let mut assignment = Assignment {
+            key: document.key.clone(),
+            topic: verdict.first.map(id),
+            score: verdict.first.map_or(0.0, score),
+            also: verdict.second.map(id),
+        };
+        pin(&mut assignment, edited.pinned(&document.key));
+        assignment
+    };
+    let mut assignments: Vec<Assignment> = corpus
+        .documents
+        .iter()
+        .zip(&corpus.node_of)
+        .map(assignment)
+        .collect();
+    assignments.sort_by(|left, right| left.key.cmp(&right.key));
+    assignments
+}
+
+/// Puts a conversation where a person put it.
+pub fn pin(assignment: &mut Assignment, pinned: Option<&TopicId>) {
+    if let Some(topic) = pinned {
+        assignment.topic = Some(topic.clone());
+        assignment.score = 1.0;
+    }
+    if assignment.also == assignment.topic {
+        assignment.also = None;
+    }
+}

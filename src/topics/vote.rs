@@ -1,0 +1,182 @@
+//! Where a document belongs, judged by its nearest neighbours that have a topic, with a threshold that each topic
+//! learnt from its own spread. The same rule for arrivals, for what a sample left out, and for what small groups leave behind.
+
+use super::graph::{Neighbour, nearest};
+use super::vector::{Matrix, product};
+
+/// A topic's middle and how near to it one must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Middle {
+    /// The direction of the middle.
+    pub direction: Vec<i8>,
+    /// Least product with it.
+    pub threshold: i32,
+}
+
+/// Where a document can belong: one middle, or several where a person merged topics.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    /// The middles.
+    pub middles: Vec<Middle>,
+}
+
+impl Place {
+    /// Whether a vector is near enough.
+    pub fn takes(&self, vector: &[i8]) -> bool {
+        let is_near = |middle: &Middle| product(&middle.direction, vector) >= middle.threshold;
+        self.middles.iter().any(is_near)
+    }
+
+    /// How near a vector is, 0 to 1.
+    pub fn score(&self, vector: &[i8]) -> f64 {
+        let cosine = |middle: &Middle| {
+            let length = |of: &[i8]| f64::from(product(of, of)).sqrt();
+            let lengths = length(vector) * length(&middle.direction);
+            if lengths > 0.0 {
+                f64::from(product(&middle.direction, vector)) / lengths
+            } else {
+                0.0
+            }
+        };
+        self.middles.iter().map(cosine).fold(0.0, f64::max).min(1.0)
+    }
+}
+
+/// The outcome for one document: places by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// Where it belongs.
+    pub first: Option<u32>,
+    /// What it also touches.
+    pub second: Option<u32>,
+}
+
+/// Least share of the votes for a second topic, in percent.
+const SECOND_PERCENT: i64 = 30;
+
+/// Votes of neighbours: their products, added up by place. `place_of` gives a neighbour's place.
+pub fn verdict(
+    vector: &[i8],
+    neighbours: &[Neighbour],
+    place_of: impl Fn(u32) -> Option<u32>,
+    places: &[Place],
+) -> Verdict {
+    let mut votes: Vec<(u32, i64)> = Vec::new();
+    for neighbour in neighbours.iter().filter(|neighbour| neighbour.product > 0) {
+        let Some(place) = place_of(neighbour.index) else {
+            continue;
+        };
+        match votes.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, weight)) => *weight += i64::from(neighbour.product),
+            None => votes.push((place, i64::from(neighbour.product))),
+        }
+    }
+    let all: i64 = votes.iter().map(|(_, weight)| weight).sum();
+    votes.sort_by_key(|(place, weight)| (-weight, *place));
+    let is_near = |(place, _): &(u32, i64)| places[*place as usize].takes(vector);
+    // The threshold decides whether the strongest may have it, not who comes instead.
+    let first = votes.first().copied().filter(is_near);
+    let second = votes
+        .get(1)
+        .copied()
+        .filter(|(_, weight)| first.is_some() && weight * 100 >= all * SECOND_PERCENT)
+        .filter(is_near);
+    Verdict {
+        first: first.map(|(place, _)| place),
+        second: second.map(|(place, _)| place),
+    }
+}
+
+/// The verdicts for many documents.
+pub fn verdicts(
+    arrivals: &Matrix,
+    settled: &Matrix,
+    place_of: &[u32],
+    places: &[Place],
+    neighbours: usize,
+) -> Vec<Verdict> {
+    nearest(
+        arrivals,
+        settled,
+        neighbours,
+        |_, _| true,
+        |row, found| {
+            verdict(
+                arrivals.row(row),
+                found,
+                |index| Some(place_of[index as usize]),
+                places,
+            )
+        },
+    )
+}
+
+/// The threshold of a group: as far below the median of its members' products with the middle as `spread` times their
+/// usual distance from the median (the median absolute deviation times 1.4826, which is one standard deviation of a
+/// normal distribution).
+pub fn learnt_threshold(mut products: Vec<i32>, spread: f64) -> i32 {
+    let Some(median) = median(&mut products) else {
+        return i32::MAX;
+    };
+    let mut distances: Vec<i32> = products.iter().map(|p| (p - median).abs()).collect();
+    let usual = super::vote::median(&mut distances).unwrap_or(0);
+    // A group of equal texts has no spread; still, its neighbours must be able to join.
+    let usual = f64::from(usual).max(f64::from(median.max(0)) * SPREAD_LEAST);
+    (f64::from(median) - spread * 1.4826 * usual).round() as i32
+}
+
+/// Least usual distance from the median, as a share of the median.
+const SPREAD_LEAST: f64 = 0.02;
+
+fn median(numbers: &mut [i32]) -> Option<i32> {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(middle: [i8; 2], threshold: i32) -> Place {
+        Place {
+            middles: vec![Middle {
+                direction: middle.to_vec(),
+                threshold,
+            }],
+        }
+    }
+
+    fn neighbour(index: u32, product: i32) -> Neighbour {
+        Neighbour { index, product }
+    }
+
+    #[test]
+    fn the_heaviest_place_wins_if_it_is_near_enough() {
+        let places = [place([100, 0], 5_000), place([0, 100], 5_000)];
+        let votes = [
+            neighbour(0, 9_000),
+            neighbour(1, 8_000),
+            neighbour(2, 7_000),
+        ];
+        let of = |index: u32| Some(u32::from(index > 0));
+        let found = verdict(&[60, 70], &votes, of, &places);
+        assert_eq!((found.first, found.second), (Some(1), Some(0)));
+        let far = verdict(&[60, 40], &votes, of, &places);
+        assert_eq!((far.first, far.second), (None, None));
+    }
+
+    #[test]
+    fn without_neighbours_there_is_no_verdict() {
+        assert_eq!(verdict(&[1, 1], &[], |_| None, &[]), Verdict::default());
+    }
+
+    #[test]
+    fn the_threshold_lies_below_the_median_by_the_spread() {
+        let products = vec![10_000, 10_400, 9_600, 10_200, 9_800];
+        assert_eq!(
+            learnt_threshold(products, 3.0),
+            10_000 - (3.0_f64 * 1.4826 * 200.0).round() as i32
+        );
+        assert_eq!(learnt_threshold(vec![10_000; 9], 3.0), 10_000 - 890);
+    }
+}
