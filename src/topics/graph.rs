@@ -158,11 +158,6 @@ impl Network {
         self.strengths.len()
     }
 
-    /// Whether there is no node.
-    pub fn is_empty(&self) -> bool {
-        self.strengths.is_empty()
-    }
-
     /// A node's partners and the weights of the edges to them, in order.
     pub fn partners(&self, node: usize) -> impl Iterator<Item = (usize, u64)> + '_ {
         let range = self.offsets[node]..self.offsets[node + 1];

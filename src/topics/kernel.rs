@@ -90,10 +90,8 @@ mod x86 {
         };
         tile.walk::<4, 2>(
             out,
-            // SAFETY: AVX2 is there, as this function itself requires.
-            |row, column| unsafe { block_avx2(tile.rows(row, 4), tile.columns(column, 2), width) },
-            // SAFETY: as above.
-            |row, column| unsafe { block_avx2(tile.rows(row, 1), tile.columns(column, 1), width) },
+            |row, column| block_avx2(tile.rows(row, 4), tile.columns(column, 2), width),
+            |row, column| block_avx2(tile.rows(row, 1), tile.columns(column, 1), width),
         );
     }
 
@@ -155,10 +153,8 @@ mod x86 {
         };
         tile.walk::<4, 4>(
             out,
-            // SAFETY: the instructions are there, as this function itself requires.
-            |row, column| unsafe { block_vnni(tile.rows(row, 4), tile.columns(column, 4), width) },
-            // SAFETY: as above.
-            |row, column| unsafe { block_vnni(tile.rows(row, 1), tile.columns(column, 1), width) },
+            |row, column| block_vnni(tile.rows(row, 4), tile.columns(column, 4), width),
+            |row, column| block_vnni(tile.rows(row, 1), tile.columns(column, 1), width),
         );
     }
 
