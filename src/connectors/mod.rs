@@ -3,6 +3,9 @@
 //!
 //! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
 
+mod date;
+pub mod file;
+
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
@@ -36,16 +39,18 @@ pub struct Page {
     pub is_last: bool,
     /// The source is known to be complete up to here.
     pub complete_until: Option<DateTime<Utc>>,
+    /// What a person should know though nothing was lost, such as lines in an old encoding.
+    pub remarks: Vec<String>,
 }
 
 /// Why a page could not be had: one variant for each different reaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PullError {
     /// Wait as long as told.
-    #[error("rate limited, asked to wait {retry_after_s} s")]
+    #[error("rate limited{}", told(*.retry_after_s))]
     RateLimited {
-        /// Seconds to wait, as told; never shortened.
-        retry_after_s: u64,
+        /// Seconds to wait, as told; never shortened. `None`: the server did not say.
+        retry_after_s: Option<u64>,
     },
     /// Credentials or rights are wrong: a person must act.
     #[error("not authorised: {0}")]
@@ -58,6 +63,12 @@ pub enum PullError {
     Malformed(String),
 }
 
+fn told(retry_after_s: Option<u64>) -> String {
+    retry_after_s.map_or_else(String::new, |seconds| {
+        format!(", asked to wait {seconds} s")
+    })
+}
+
 /// One system's API.
 pub trait Connector: Send + Sync {
     /// The page after `cursor`; without one, the first page ever.
@@ -66,6 +77,9 @@ pub trait Connector: Send + Sync {
         cursor: Option<&'a Cursor>,
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Page, PullError>>;
+
+    /// What `doctor` should tell a person: rights that seem to be missing, settings that find nothing.
+    fn check<'a>(&'a self, now: DateTime<Utc>) -> BoxFuture<'a, Result<Vec<String>, PullError>>;
 }
 
 /// One configured source.
@@ -81,18 +95,53 @@ pub struct SourceConfig {
 
 /// The systems, with their settings.
 #[derive(Clone, Debug)]
-pub enum SourceKind {}
+pub enum SourceKind {
+    /// JSONL and CSV files, or a watched folder.
+    Files(file::FilesConfig),
+}
+
+/// The names of the kinds, as the configuration has them.
+const KINDS: [&str; 1] = ["files"];
 
 impl SourceConfig {
     /// Reads one `[[sources]]` table.
     pub fn read(mut section: Section<'_>, zone: chrono_tz::Tz) -> Self {
-        let _ = (&mut section, zone);
-        unimplemented!()
+        let id = section.required_text("id", "give the source a short name, such as \"helpdesk\"");
+        if id.contains('/') || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            let hint = "use letters, digits, - and _";
+            section.problem("id", format!("\"{id}\" has a slash or a space in it"), hint);
+        }
+        let schedule = section.schedule("schedule", "*/15 * * * *", zone);
+        let hint = format!("give one of {}", KINDS.join(", "));
+        let kind = section.required_text("kind", &hint);
+        let kind = match kind.as_str() {
+            "files" => SourceKind::Files(file::FilesConfig::read(&mut section)),
+            other => {
+                if !other.is_empty() {
+                    section.problem("kind", format!("\"{other}\" is not known"), hint);
+                }
+                return Self {
+                    id: SourceId(id),
+                    schedule,
+                    kind: SourceKind::Files(file::FilesConfig::default()),
+                };
+            }
+        };
+        section.finish();
+        Self {
+            id: SourceId(id),
+            schedule,
+            kind,
+        }
     }
 }
 
 /// Makes the connector of a source.
 pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dyn Connector>> {
-    let _ = (config, calendar);
-    unimplemented!()
+    let source = config.id.clone();
+    Ok(match &config.kind {
+        SourceKind::Files(files) => {
+            Box::new(file::Files::new(source, files.clone(), calendar.zone))
+        }
+    })
 }

@@ -1,0 +1,372 @@
+//! One helpdesk's HTTP API: credentials, timeouts, limits, and what each failure means. No error
+//! text holds a secret or anything out of an answer's body.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use super::PullError;
+
+/// An answer larger than this is refused.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A connection that is not up by then never will be.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Redirects within the same host.
+const REDIRECTS_MAX: usize = 3;
+
+/// How a request says who asks.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// `Authorization: Bearer …`.
+    Bearer(SecretString),
+    /// User and password.
+    Basic(String, SecretString),
+    /// `Authorization: token …`, as Request Tracker wants it.
+    Token(SecretString),
+}
+
+/// Limits of one source's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A whole request, with its answer.
+    pub timeout: Duration,
+    /// An answer larger than this is refused.
+    pub body_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(60), body_bytes_max: BODY_BYTES_MAX }
+    }
+}
+
+/// What can go wrong with one request, for connectors that must tell more than the loop needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// 404: there is nothing there.
+    NotFound,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// 400 and other refusals of the request itself.
+    Refused(u16),
+    /// What the loop knows.
+    Pull(PullError),
+}
+
+impl From<PullError> for Failure {
+    fn from(error: PullError) -> Self {
+        Failure::Pull(error)
+    }
+}
+
+/// A client of one API below one address.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    limits: Limits,
+}
+
+impl Client {
+    /// A client that asks `base` and nobody else.
+    pub fn new(base: Url, limits: Limits) -> anyhow::Result<Self> {
+        let origin = base.origin();
+        let redirects = reqwest::redirect::Policy::custom(move |attempt| {
+            let is_ours = attempt.url().origin() == origin;
+            if is_ours && attempt.previous().len() <= REDIRECTS_MAX {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
+        });
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("groundswell/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(limits.timeout)
+            .redirect(redirects);
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        Ok(Self { http: builder.build()?, base, limits })
+    }
+
+    /// The address that the client asks.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// A path below the base, with a query.
+    pub fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url.set_query(None);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// The next page's address out of an answer: only its path and query count, and its host must be ours.
+    pub fn next_url(&self, text: &str) -> Result<Url, PullError> {
+        let strange = || PullError::Malformed("the address of the next page is not one".into());
+        let next = self.base.join(text).map_err(|_| strange())?;
+        if next.host_str() != self.base.host_str() {
+            let reason = "the address of the next page is on another host".to_owned();
+            return Err(PullError::Malformed(reason));
+        }
+        let mut url = self.base.clone();
+        url.set_path(next.path());
+        url.set_query(next.query());
+        Ok(url)
+    }
+
+    /// GET, as JSON. `right` says what the credentials need for it.
+    pub async fn get(
+        &self,
+        url: Url,
+        auth: &Auth,
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Value, Failure> {
+        let request = authorised(self.http.get(url), auth);
+        self.send(request.header("Accept", "application/json"), right, now).await
+    }
+
+    /// POST of a form without credentials of its own, as JSON: how tokens are fetched.
+    pub async fn post_form(
+        &self,
+        url: Url,
+        form: &[(&str, &str)],
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Value, Failure> {
+        self.send(self.http.post(url).form(form), right, now).await
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Value, Failure> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if let Some(failure) = self.status(response.status(), response.headers(), right, now) {
+            return Err(failure);
+        }
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            let host = self.host();
+            // The parser's own message may quote the answer.
+            Failure::Pull(if error.is_eof() {
+                PullError::Transient(format!("{host}: the answer is cut short"))
+            } else {
+                PullError::Malformed(format!("{host}: not JSON, at line {}", error.line()))
+            })
+        })
+    }
+
+    async fn body(&self, response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| self.unreachable(&error))?;
+            if body.len() + chunk.len() > self.limits.body_bytes_max {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn status(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Failure> {
+        let host = self.host();
+        let wait = retry_after(headers, now);
+        Some(Failure::Pull(match status.as_u16() {
+            200..=299 => return None,
+            300..=399 => PullError::Malformed(format!(
+                "{host} redirects to another address (status {status}): put the final one into url"
+            )),
+            401 => PullError::Unauthorized(format!(
+                "{host} refuses the credentials (status 401): check or renew the token"
+            )),
+            403 => PullError::Unauthorized(format!(
+                "the credentials lack a right at {host} (status 403): {right}"
+            )),
+            404 | 410 => return Some(Failure::NotFound),
+            429 => PullError::RateLimited { retry_after_s: wait },
+            503 if wait.is_some() => PullError::RateLimited { retry_after_s: wait },
+            408 | 425 | 500..=599 => PullError::Transient(format!("{host} has a fault (status {status})")),
+            code => return Some(Failure::Refused(code)),
+        }))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> PullError {
+        let host = self.host();
+        if error.is_timeout() {
+            let seconds = self.limits.timeout.as_secs_f32();
+            return PullError::Transient(format!("{host} did not answer within {seconds} s"));
+        }
+        if error.is_connect() {
+            return PullError::Transient(format!("{host} cannot be reached: {}", root(error)));
+        }
+        PullError::Transient(format!("the connection to {host} broke: {}", root(error)))
+    }
+
+    fn host(&self) -> String {
+        let host = self.base.host_str().unwrap_or("the server");
+        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// What the loop should know of a failure that the connector has no use for.
+    pub fn pull_error(&self, failure: Failure) -> PullError {
+        let host = self.host();
+        match failure {
+            Failure::Pull(error) => error,
+            Failure::NotFound => PullError::Malformed(format!(
+                "{host} knows no such address (status 404): check url"
+            )),
+            Failure::TooLarge => PullError::Malformed(format!(
+                "{host} sent more than {} MiB at once: make the pages smaller",
+                self.limits.body_bytes_max >> 20
+            )),
+            Failure::Refused(status) => {
+                PullError::Malformed(format!("{host} refuses the request (status {status})"))
+            }
+        }
+    }
+}
+
+fn authorised(request: RequestBuilder, auth: &Auth) -> RequestBuilder {
+    match auth {
+        Auth::Bearer(token) => request.bearer_auth(token.expose_secret()),
+        Auth::Basic(user, password) => request.basic_auth(user, Some(password.expose_secret())),
+        Auth::Token(token) => {
+            let value = format!("token {}", token.expose_secret());
+            match reqwest::header::HeaderValue::from_str(&value) {
+                Ok(mut value) => {
+                    value.set_sensitive(true);
+                    request.header("Authorization", value)
+                }
+                Err(_) => request,
+            }
+        }
+    }
+}
+
+/// Seconds to wait, from a number or a date; never shortened.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<u64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return (seconds.is_finite() && seconds >= 0.0).then(|| seconds.ceil() as u64);
+    }
+    let until = DateTime::parse_from_rfc2822(text).ok()?;
+    // The server's own clock counts, where it tells the time.
+    let date = headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
+    let from = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+    let from = from.map_or(now, |from| from.to_utc());
+    u64::try_from((until.to_utc() - from).num_seconds()).ok().or(Some(0))
+}
+
+/// The innermost cause: "connection refused", without addresses or bodies.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = if std::ptr::addr_eq(cause, std::ptr::from_ref(error)) {
+        "no reason known".to_owned()
+    } else {
+        cause.to_string()
+    };
+    text.to_lowercase()
+}
+
+fn is_loopback(base: &Url) -> bool {
+    match base.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(base: &str) -> Client {
+        Client::new(base.parse().unwrap(), Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn addresses_stay_below_the_base() {
+        let client = client("https://desk.test/rt/");
+        let url = client.url("REST/2.0/tickets", &[("query", "id > 3 & x")]);
+        assert_eq!(url.as_str(), "https://desk.test/rt/REST/2.0/tickets?query=id+%3E+3+%26+x");
+    }
+
+    #[test]
+    fn a_next_page_is_never_on_another_host() {
+        let client = client("https://desk.test/api");
+        let next = |text| client.next_url(text).map(String::from);
+        assert_eq!(next("https://desk.test/api/x?page=2").unwrap(), "https://desk.test/api/x?page=2");
+        assert_eq!(next("http://desk.test/api/x").unwrap(), "https://desk.test/api/x");
+        assert_eq!(next("/api/x?page=2").unwrap(), "https://desk.test/api/x?page=2");
+        assert!(next("https://evil.test/api/x").is_err());
+        assert!(next("//evil.test/x").is_err());
+        assert!(next("https://desk.test@evil.test/x").is_err());
+    }
+
+    #[test]
+    fn waits_are_read_from_seconds_and_dates() {
+        let now = "2026-03-02T09:00:00Z".parse().unwrap();
+        let wait = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(wait("93"), Some(93));
+        assert_eq!(wait("0.2"), Some(1));
+        assert_eq!(wait("86400"), Some(86_400));
+        assert_eq!(wait("Mon, 02 Mar 2026 09:02:00 GMT"), Some(120));
+        assert_eq!(wait("Mon, 02 Mar 2026 08:00:00 GMT"), Some(0));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn each_status_has_its_reaction_and_no_text_has_a_secret() {
+        let client = client("https://desk.test/api");
+        let now = "2026-03-02T09:00:00Z".parse().unwrap();
+        let error = |code: u16| {
+            let status = StatusCode::from_u16(code).unwrap();
+            let failure = client.status(status, &HeaderMap::new(), "it needs ShowTicket", now);
+            failure.map(|failure| client.pull_error(failure))
+        };
+        assert_eq!(error(200), None);
+        assert!(matches!(error(401), Some(PullError::Unauthorized(_))));
+        let missing = error(403).unwrap().to_string();
+        assert!(missing.contains("ShowTicket"), "{missing}");
+        assert_eq!(error(429), Some(PullError::RateLimited { retry_after_s: None }));
+        for code in [500, 502, 503, 504, 408] {
+            assert!(matches!(error(code), Some(PullError::Transient(_))), "{code}");
+        }
+        for code in [301, 400, 404, 422] {
+            assert!(matches!(error(code), Some(PullError::Malformed(_))), "{code}");
+        }
+    }
+}
