@@ -106,10 +106,7 @@ fn date_part(text: &str, order: Option<DateOrder>) -> Result<(NaiveDate, &str), 
 }
 
 /// `03/04/2026` and `03-04-2026`: only with a stated order, or when one of the two cannot be a month.
-fn slashes<'a>(
-    text: &'a str,
-    order: Option<DateOrder>,
-) -> Result<(NaiveDate, &'a str), &'static str> {
+fn slashes(text: &str, order: Option<DateOrder>) -> Result<(NaiveDate, &str), &'static str> {
     const UNKNOWN: &str = "is not a date-time";
     let end = text.find([' ', ',', 'T']).unwrap_or(text.len());
     let mark = if text[..end].contains('/') { '/' } else { '-' };

@@ -44,7 +44,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), body_bytes_max: BODY_BYTES_MAX }
+        Self {
+            timeout: Duration::from_secs(60),
+            body_bytes_max: BODY_BYTES_MAX,
+        }
     }
 }
 
@@ -53,6 +56,8 @@ impl Default for Limits {
 pub enum Failure {
     /// 404: there is nothing there.
     NotFound,
+    /// 403: a right is missing; which one, in words.
+    Forbidden(String),
     /// The answer is larger than allowed.
     TooLarge,
     /// 400 and other refusals of the request itself.
@@ -95,7 +100,11 @@ impl Client {
         if is_loopback(&base) {
             builder = builder.no_proxy();
         }
-        Ok(Self { http: builder.build()?, base, limits })
+        Ok(Self {
+            http: builder.build()?,
+            base,
+            limits,
+        })
     }
 
     /// The address that the client asks.
@@ -106,7 +115,10 @@ impl Client {
     /// A path below the base, with a query.
     pub fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url.set_path(&format!(
+            "{}/{path}",
+            self.base.path().trim_end_matches('/')
+        ));
         url.set_query(None);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -137,7 +149,8 @@ impl Client {
         now: DateTime<Utc>,
     ) -> Result<Value, Failure> {
         let request = authorised(self.http.get(url), auth);
-        self.send(request.header("Accept", "application/json"), right, now).await
+        self.send(request.header("Accept", "application/json"), right, now)
+            .await
     }
 
     /// POST of a form without credentials of its own, as JSON: how tokens are fetched.
@@ -157,7 +170,10 @@ impl Client {
         right: &str,
         now: DateTime<Utc>,
     ) -> Result<Value, Failure> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         if let Some(failure) = self.status(response.status(), response.headers(), right, now) {
             return Err(failure);
         }
@@ -203,13 +219,17 @@ impl Client {
             401 => PullError::Unauthorized(format!(
                 "{host} refuses the credentials (status 401): check or renew the token"
             )),
-            403 => PullError::Unauthorized(format!(
-                "the credentials lack a right at {host} (status 403): {right}"
-            )),
+            403 => return Some(Failure::Forbidden(right.to_owned())),
             404 | 410 => return Some(Failure::NotFound),
-            429 => PullError::RateLimited { retry_after_s: wait },
-            503 if wait.is_some() => PullError::RateLimited { retry_after_s: wait },
-            408 | 425 | 500..=599 => PullError::Transient(format!("{host} has a fault (status {status})")),
+            429 => PullError::RateLimited {
+                retry_after_s: wait,
+            },
+            503 if wait.is_some() => PullError::RateLimited {
+                retry_after_s: wait,
+            },
+            408 | 425 | 500..=599 => {
+                PullError::Transient(format!("{host} has a fault (status {status})"))
+            }
             code => return Some(Failure::Refused(code)),
         }))
     }
@@ -228,7 +248,9 @@ impl Client {
 
     fn host(&self) -> String {
         let host = self.base.host_str().unwrap_or("the server");
-        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        self.base
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// What the loop should know of a failure that the connector has no use for.
@@ -236,6 +258,9 @@ impl Client {
         let host = self.host();
         match failure {
             Failure::Pull(error) => error,
+            Failure::Forbidden(right) => PullError::Unauthorized(format!(
+                "the credentials lack a right at {host} (status 403): {right}"
+            )),
             Failure::NotFound => PullError::Malformed(format!(
                 "{host} knows no such address (status 404): check url"
             )),
@@ -275,10 +300,14 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<u64> {
     }
     let until = DateTime::parse_from_rfc2822(text).ok()?;
     // The server's own clock counts, where it tells the time.
-    let date = headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
+    let date = headers
+        .get(reqwest::header::DATE)
+        .and_then(|date| date.to_str().ok());
     let from = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
     let from = from.map_or(now, |from| from.to_utc());
-    u64::try_from((until.to_utc() - from).num_seconds()).ok().or(Some(0))
+    u64::try_from((until.to_utc() - from).num_seconds())
+        .ok()
+        .or(Some(0))
 }
 
 /// The innermost cause: "connection refused", without addresses or bodies.
@@ -316,16 +345,28 @@ mod tests {
     fn addresses_stay_below_the_base() {
         let client = client("https://desk.test/rt/");
         let url = client.url("REST/2.0/tickets", &[("query", "id > 3 & x")]);
-        assert_eq!(url.as_str(), "https://desk.test/rt/REST/2.0/tickets?query=id+%3E+3+%26+x");
+        assert_eq!(
+            url.as_str(),
+            "https://desk.test/rt/REST/2.0/tickets?query=id+%3E+3+%26+x"
+        );
     }
 
     #[test]
     fn a_next_page_is_never_on_another_host() {
         let client = client("https://desk.test/api");
         let next = |text| client.next_url(text).map(String::from);
-        assert_eq!(next("https://desk.test/api/x?page=2").unwrap(), "https://desk.test/api/x?page=2");
-        assert_eq!(next("http://desk.test/api/x").unwrap(), "https://desk.test/api/x");
-        assert_eq!(next("/api/x?page=2").unwrap(), "https://desk.test/api/x?page=2");
+        assert_eq!(
+            next("https://desk.test/api/x?page=2").unwrap(),
+            "https://desk.test/api/x?page=2"
+        );
+        assert_eq!(
+            next("http://desk.test/api/x").unwrap(),
+            "https://desk.test/api/x"
+        );
+        assert_eq!(
+            next("/api/x?page=2").unwrap(),
+            "https://desk.test/api/x?page=2"
+        );
         assert!(next("https://evil.test/api/x").is_err());
         assert!(next("//evil.test/x").is_err());
         assert!(next("https://desk.test@evil.test/x").is_err());
@@ -361,12 +402,23 @@ mod tests {
         assert!(matches!(error(401), Some(PullError::Unauthorized(_))));
         let missing = error(403).unwrap().to_string();
         assert!(missing.contains("ShowTicket"), "{missing}");
-        assert_eq!(error(429), Some(PullError::RateLimited { retry_after_s: None }));
+        assert_eq!(
+            error(429),
+            Some(PullError::RateLimited {
+                retry_after_s: None
+            })
+        );
         for code in [500, 502, 503, 504, 408] {
-            assert!(matches!(error(code), Some(PullError::Transient(_))), "{code}");
+            assert!(
+                matches!(error(code), Some(PullError::Transient(_))),
+                "{code}"
+            );
         }
         for code in [301, 400, 404, 422] {
-            assert!(matches!(error(code), Some(PullError::Malformed(_))), "{code}");
+            assert!(
+                matches!(error(code), Some(PullError::Malformed(_))),
+                "{code}"
+            );
         }
     }
 }

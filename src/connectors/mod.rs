@@ -5,6 +5,9 @@
 
 mod date;
 pub mod file;
+pub mod http;
+mod json;
+pub mod request_tracker;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -98,10 +101,12 @@ pub struct SourceConfig {
 pub enum SourceKind {
     /// JSONL and CSV files, or a watched folder.
     Files(file::FilesConfig),
+    /// Request Tracker 5.
+    RequestTracker(Box<request_tracker::RequestTrackerConfig>),
 }
 
 /// The names of the kinds, as the configuration has them.
-const KINDS: [&str; 1] = ["files"];
+const KINDS: [&str; 2] = ["files", "request_tracker"];
 
 impl SourceConfig {
     /// Reads one `[[sources]]` table.
@@ -116,6 +121,10 @@ impl SourceConfig {
         let kind = section.required_text("kind", &hint);
         let kind = match kind.as_str() {
             "files" => SourceKind::Files(file::FilesConfig::read(&mut section)),
+            "request_tracker" => {
+                let config = request_tracker::RequestTrackerConfig::read(&mut section, zone);
+                SourceKind::RequestTracker(Box::new(config))
+            }
             other => {
                 if !other.is_empty() {
                     section.problem("kind", format!("\"{other}\" is not known"), hint);
@@ -140,8 +149,33 @@ impl SourceConfig {
 pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dyn Connector>> {
     let source = config.id.clone();
     Ok(match &config.kind {
+        SourceKind::RequestTracker(tracker) => Box::new(request_tracker::RequestTracker::new(
+            source,
+            tracker.clone(),
+        )?),
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))
         }
     })
+}
+
+/// `start`: the day from which on a source is read.
+fn start(section: &mut Section<'_>, zone: chrono_tz::Tz) -> Option<DateTime<Utc>> {
+    let text = section.optional_text("start")?;
+    let read = date::parse(&text, zone, None);
+    if let Err(reason) = &read {
+        let hint = "give a day, such as \"2026-01-01\"";
+        section.problem("start", format!("\"{text}\" {reason}"), hint);
+    }
+    read.ok()
+}
+
+/// `timeout_seconds` and `answer_mib_max`.
+fn limits(section: &mut Section<'_>) -> http::Limits {
+    let timeout = section.number("timeout_seconds", 60, 1..=600);
+    let mebibytes = section.number("answer_mib_max", 64, 1..=1_024);
+    http::Limits {
+        timeout: std::time::Duration::from_secs(timeout.unsigned_abs()),
+        body_bytes_max: usize::try_from(mebibytes << 20).unwrap_or(usize::MAX),
+    }
 }

@@ -273,7 +273,7 @@ mod tests {
         let stored = prepared("", vec![customer(&long)]);
         let text = stored.text.as_str();
         assert!(text.chars().count() <= 8_003, "{}", text.len());
-        assert!(text.starts_with("start word") && text.ends_with("word end"));
+        assert!(text.starts_with("start word") && text.ends_with("word  end"));
         assert!(text.contains("\n…\n"));
     }
 

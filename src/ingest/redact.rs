@@ -346,7 +346,7 @@ fn luhn(digits: &[u32]) -> bool {
             _ => digit * 2,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn phone_world(found: &Captures<'_>, before: &str) -> Option<String> {
