@@ -151,7 +151,7 @@ pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dy
     Ok(match &config.kind {
         SourceKind::RequestTracker(tracker) => Box::new(request_tracker::RequestTracker::new(
             source,
-            tracker.clone(),
+            tracker.as_ref().clone(),
         )?),
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::RequestTracker;
 use super::log::of_queues;
-use super::{PER_PAGE, RequestTracker};
 use crate::connectors::{PullError, json};
 
 /// So many tickets are looked at for the configured fields.
@@ -30,7 +30,7 @@ impl RequestTracker {
             }
         }
         let all = of_queues(&queues);
-        let newest = self.transactions(&all, "DESC", "1", now).await?;
+        let newest = self.transactions(&all, "DESC", 1, now).await?;
         if newest.is_empty() {
             remarks.push(
                 "no ticket is visible: if the queues are not empty, grant ShowTicket to the token's user"
@@ -39,7 +39,7 @@ impl RequestTracker {
             return Ok(remarks);
         }
         let comments = format!("{all} AND Type = 'Comment'");
-        let comments = self.transactions(&comments, "DESC", "1", now).await?;
+        let comments = self.transactions(&comments, "DESC", 1, now).await?;
         if comments.is_empty() && newest.len() >= TRANSACTIONS_MIN {
             remarks.push(
                 "no internal comment is visible: if your team writes comments, grant ShowTicketComments \
@@ -61,10 +61,7 @@ impl RequestTracker {
     async fn fields(&self, tickets: &[&str], now: DateTime<Utc>) -> Result<Vec<String>, PullError> {
         let mut names: Vec<String> = Vec::new();
         for id in tickets.iter().take(TICKETS) {
-            let Ok(ticket) = self
-                .get(&format!("ticket/{id}"), &[("per_page", PER_PAGE)], now)
-                .await
-            else {
+            let Ok(ticket) = self.get(&format!("ticket/{id}"), &[], now).await else {
                 continue;
             };
             let fields = json::list(&ticket, "CustomFields").iter();

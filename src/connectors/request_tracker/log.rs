@@ -4,12 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::cursor::LogCursor;
-use super::{PER_PAGE, RequestTracker};
+use super::{EMPTY_PAGES, RequestTracker};
 use crate::connectors::{PullError, json};
-
-/// An empty page may be one whose rows are all hidden from the token; so many are looked at before
-/// the log is taken to end. The query leaves out what is hidden as a rule.
-const EMPTY_PAGES: u32 = 2;
 
 /// One transaction, as far as it names a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +24,7 @@ impl RequestTracker {
     ) -> Result<Vec<Entry>, PullError> {
         let query = self.query(cursor, queues);
         for number in 1..=EMPTY_PAGES {
-            let number = number.to_string();
-            let page = self.transactions(&query, "ASC", &number, now).await?;
+            let page = self.transactions(&query, "ASC", number, now).await?;
             if !page.is_empty() {
                 return Ok(page);
             }
@@ -42,26 +37,16 @@ impl RequestTracker {
         &self,
         query: &str,
         order: &str,
-        number: &str,
+        number: u32,
         now: DateTime<Utc>,
     ) -> Result<Vec<Entry>, PullError> {
-        let query = [
-            ("query", query),
-            ("orderby", "id"),
-            ("order", order),
-            ("per_page", PER_PAGE),
-            ("page", number),
-            ("fields", "ObjectId,ObjectType"),
-        ];
-        let page = self.get("transactions", &query, now).await;
-        let page = page.map_err(|failure| self.client.pull_error(failure))?;
-        let Some(items) = page.get("items").and_then(Value::as_array) else {
-            return Err(PullError::Malformed(
-                "the transaction log has no items".to_owned(),
-            ));
-        };
+        let query = [("query", query), ("order", order)];
+        let page = self
+            .list("transactions", "ObjectId,ObjectType", &query, number, now)
+            .await;
+        let items = page.map_err(|failure| self.client.pull_error(failure))?;
         let mut entries = Vec::new();
-        for item in items {
+        for item in &items {
             let entry = entry(item)
                 .ok_or_else(|| PullError::Malformed("a transaction has no id".to_owned()))?;
             entries.extend(entry);

@@ -24,8 +24,15 @@ use cursor::LogCursor;
 use serde_json::Value;
 use ticket::Read;
 
-/// RT never gives more at once.
-const PER_PAGE: &str = "100";
+/// RT never gives more at once, and the more the better: an empty page is taken for the end.
+const PER_PAGE: u32 = 100;
+
+/// A page may be empty because all its rows are hidden from the token; so many are looked at before
+/// a list is taken to end.
+const EMPTY_PAGES: u32 = 2;
+
+/// Nobody has that many queues; a server that repeats itself ends here.
+const QUEUE_PAGES_MAX: u32 = 100;
 
 /// Requests side by side: RT burns CPU on each token.
 const IN_FLIGHT: usize = 2;
@@ -61,6 +68,8 @@ pub struct RequestTrackerConfig {
     pub start: Option<DateTime<Utc>>,
     /// How many ids before the last one are read again.
     pub overlap: u64,
+    /// How many entries a list has at once.
+    pub per_page: u32,
     /// Timeout and size of answers.
     pub limits: Limits,
 }
@@ -82,6 +91,7 @@ impl RequestTrackerConfig {
                 .to_vec(),
             start: None,
             overlap: OVERLAP,
+            per_page: PER_PAGE,
             limits: Limits::default(),
         }
     }
@@ -106,6 +116,8 @@ impl RequestTrackerConfig {
         config.start = super::start(section, zone);
         let overlap = section.number("overlap", OVERLAP as i64, 0..=10_000);
         config.overlap = overlap.unsigned_abs();
+        let per_page = section.number("page_records", i64::from(PER_PAGE), 1..=i64::from(PER_PAGE));
+        config.per_page = u32::try_from(per_page).unwrap_or(PER_PAGE);
         config.limits = super::limits(section);
         config
     }
@@ -169,26 +181,46 @@ impl RequestTracker {
 
     async fn visible_queues(&self, now: DateTime<Utc>) -> Result<Vec<(String, String)>, Failure> {
         let mut queues = Vec::new();
-        for number in 1_u32.. {
-            let number = number.to_string();
-            let query = [
-                ("fields", "Name"),
-                ("per_page", PER_PAGE),
-                ("page", number.as_str()),
-            ];
-            let page = self.get("queues/all", &query, now).await?;
-            let items = json::list(&page, "items");
-            for item in items {
+        for number in 1..=QUEUE_PAGES_MAX {
+            let items = self.list("queues/all", "Name", &[], number, now).await?;
+            for item in &items {
                 queues.extend(json::text(item, "id").zip(json::text(item, "Name")));
             }
-            // Nobody has thousands of queues; a server that always answers ends here too.
-            if items.is_empty() || queues.len() > 10_000 {
+            if items.is_empty() {
                 break;
             }
         }
         queues.sort();
         queues.dedup();
         Ok(queues)
+    }
+
+    /// One page of a list.
+    async fn list(
+        &self,
+        path: &str,
+        fields: &str,
+        query: &[(&str, &str)],
+        number: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Value>, Failure> {
+        let (number, per_page) = (number.to_string(), self.config.per_page.to_string());
+        let common = [
+            ("fields", fields),
+            ("orderby", "id"),
+            ("per_page", per_page.as_str()),
+            ("page", number.as_str()),
+        ];
+        let query = [&common, query].concat();
+        match self
+            .get(path, &query, now)
+            .await?
+            .get_mut("items")
+            .map(Value::take)
+        {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(PullError::Malformed(format!("the answer to {path} has no items")).into()),
+        }
     }
 
     async fn page(&self, cursor: Option<&Cursor>, now: DateTime<Utc>) -> Result<Page, PullError> {

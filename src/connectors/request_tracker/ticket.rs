@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{PER_PAGE, RequestTracker, RequestTrackerConfig};
+use super::{EMPTY_PAGES, RequestTracker, RequestTrackerConfig};
 use crate::connectors::http::Failure;
 use crate::connectors::{PullError, json};
 use crate::model::{
@@ -137,22 +137,12 @@ impl RequestTracker {
         newest: u64,
         now: DateTime<Utc>,
     ) -> Result<Vec<Transaction>, Failure> {
+        let path = format!("ticket/{id}/history");
+        let fields = "Type,Creator,Created,Field,OldValue,NewValue,ObjectId";
         let mut history: BTreeMap<u64, Transaction> = BTreeMap::new();
+        let mut empty = 0;
         for number in 1..=PAGES_MAX {
-            let number = number.to_string();
-            let query = [
-                ("per_page", PER_PAGE),
-                ("page", number.as_str()),
-                ("orderby", "id"),
-                (
-                    "fields",
-                    "Type,Creator,Created,Field,OldValue,NewValue,ObjectId",
-                ),
-            ];
-            let page = self
-                .get(&format!("ticket/{id}/history"), &query, now)
-                .await?;
-            let items = json::list(&page, "items");
+            let items = self.list(&path, fields, &[], number, now).await?;
             history.extend(
                 items
                     .iter()
@@ -160,7 +150,8 @@ impl RequestTracker {
                     .map(|one| (one.id, one)),
             );
             // Rights are checked after the page was cut: a short page says nothing.
-            if items.is_empty() || history.contains_key(&newest) {
+            empty = if items.is_empty() { empty + 1 } else { 0 };
+            if empty == EMPTY_PAGES || history.contains_key(&newest) {
                 break;
             }
         }
@@ -180,32 +171,26 @@ impl RequestTracker {
             .map(|one| one.id)
             .collect();
         let path = format!("ticket/{id}/attachments");
+        let (names, whole) = (
+            "ContentType,Filename,TransactionId",
+            "Content,ContentType,Filename,TransactionId",
+        );
         let mut found: BTreeMap<u64, (bool, String)> = BTreeMap::new();
+        let mut empty = 0;
         for number in 1..=PAGES_MAX {
-            let number = number.to_string();
-            let query = |fields| {
-                [
-                    ("per_page", PER_PAGE),
-                    ("page", number.as_str()),
-                    ("fields", fields),
-                ]
-            };
-            let whole = query("Content,ContentType,Filename,TransactionId");
-            let page = match self.get(&path, &whole, now).await {
+            let items = match self.list(&path, whole, &[], number, now).await {
                 // Pictures come along as text; without them the list is small.
                 Err(Failure::TooLarge) => {
-                    let list = self
-                        .get(&path, &query("ContentType,Filename,TransactionId"), now)
-                        .await?;
+                    let list = self.list(&path, names, &[], number, now).await?;
                     self.contents(list, &wanted, now).await?
                 }
-                page => page?,
+                items => items?,
             };
-            let items = json::list(&page, "items");
-            for item in items {
+            for item in &items {
                 keep_text(&mut found, item);
             }
-            if items.is_empty() || wanted.iter().all(|id| found.contains_key(id)) {
+            empty = if items.is_empty() { empty + 1 } else { 0 };
+            if empty == EMPTY_PAGES || wanted.iter().all(|id| found.contains_key(id)) {
                 break;
             }
         }
@@ -218,12 +203,11 @@ impl RequestTracker {
     /// Fetches the texts of a list one by one.
     async fn contents(
         &self,
-        mut list: Value,
+        mut list: Vec<Value>,
         wanted: &BTreeSet<u64>,
         now: DateTime<Utc>,
-    ) -> Result<Value, Failure> {
-        let items = list.get_mut("items").and_then(Value::as_array_mut);
-        for item in items.into_iter().flatten() {
+    ) -> Result<Vec<Value>, Failure> {
+        for item in &mut list {
             let is_wanted =
                 json::number(item, "TransactionId").is_some_and(|id| wanted.contains(&id));
             let Some(id) =

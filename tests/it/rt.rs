@@ -1,0 +1,518 @@
+//! The connector against a real Request Tracker 5, with a token that has the least rights it needs.
+//!
+//! Each test writes tickets as an administrator and as customers who send mail, pulls them into a
+//! store of its own, and compares. Other tests may write into the same server.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use groundswell::connectors::request_tracker::{RequestTracker, RequestTrackerConfig};
+use groundswell::connectors::{Connector as _, Cursor, PullError};
+use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
+use groundswell::model::{
+    Author, ConversationKey, Exclusion, Record, SourceId, Stored, Visibility,
+};
+use groundswell::store::{Location, Store};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::servers::variable;
+
+/// The server, as its administrator and its customers see it.
+struct Server {
+    url: String,
+    root: String,
+    http: reqwest::Client,
+}
+
+impl Server {
+    fn find() -> Option<(Self, String)> {
+        let url = variable("RT_URL")?;
+        let token = variable("RT_TOKEN")?;
+        let root = variable("RT_ROOT_TOKEN")?;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Some((Self { url, root, http }, token))
+    }
+
+    async fn send(&self, method: reqwest::Method, path: &str, body: Value) -> Value {
+        let url = format!("{}/REST/2.0/{path}", self.url);
+        let request = self.http.request(method, url);
+        let request = request
+            .header("Authorization", format!("token {}", self.root))
+            .json(&body);
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// A ticket that an agent writes down for a customer.
+    async fn open(&self, requester: &str, subject: &str, text: &str) -> String {
+        let ticket = json!({
+            "Queue": "Support", "Subject": subject, "Requestor": requester, "Content": text,
+            "ContentType": "text/plain", "CustomFields": {"Category": "Other", "Tags": ["a", "b"]},
+        });
+        let answer = self.send(reqwest::Method::POST, "ticket", ticket).await;
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn write(&self, id: &str, action: &str, kind: &str, text: &str) {
+        let body = json!({"Content": text, "ContentType": kind});
+        self.send(
+            reqwest::Method::POST,
+            &format!("ticket/{id}/{action}"),
+            body,
+        )
+        .await;
+    }
+
+    async fn set(&self, id: &str, fields: Value) {
+        self.send(reqwest::Method::PUT, &format!("ticket/{id}"), fields)
+            .await;
+    }
+
+    /// A customer's mail, through RT's mail gateway. `subject` may name a ticket: `[rt.test #7]`.
+    async fn mail(&self, from: &str, subject: &str, text: &str) {
+        let mail = format!(
+            "From: {from}\r\nTo: support@rt.test\r\nSubject: {subject}\r\nMessage-ID: <{}@example.test>\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n",
+            unique()
+        );
+        let boundary = "groundswell-boundary";
+        let field = |name: &str, value: &str| {
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+        };
+        let fields = [
+            field("action", "correspond"),
+            field("queue", "Support"),
+            field("message", &mail),
+        ];
+        let request = self
+            .http
+            .post(format!("{}/REST/1.0/NoAuth/mail-gateway", self.url));
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let request = request.header("Content-Type", kind);
+        let body = format!("{}--{boundary}--\r\n", fields.concat());
+        let answer = request
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        assert!(answer.starts_with("ok"), "{answer}");
+    }
+
+    async fn newest(&self) -> String {
+        let query = "tickets?query=Queue%20%3D%20%27Support%27&orderby=id&order=DESC&per_page=1";
+        let page = self.send(reqwest::Method::GET, query, json!({})).await;
+        page["items"][0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn unique() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = groundswell::clock::now().timestamp_micros();
+    format!("{now}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A source with a store of its own.
+struct Pulling {
+    store: Store,
+    connector: RequestTracker,
+    source: SourceId,
+    _folder: TempDir,
+}
+
+impl Pulling {
+    async fn new(server: &Server, token: &str, per_page: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned()))
+            .await
+            .unwrap();
+        let source = SourceId::from("rt");
+        let config = config(server, token, per_page);
+        let connector = RequestTracker::new(source.clone(), config).unwrap();
+        Self {
+            store,
+            connector,
+            source,
+            _folder: folder,
+        }
+    }
+
+    async fn pull(&self) -> PullOutcome {
+        let config = IngestConfig::default();
+        let now = groundswell::clock::now();
+        let outcome = pull_source(
+            &self.store,
+            &self.connector,
+            &self.source,
+            &config,
+            now,
+            1_000,
+        );
+        let outcome = outcome.await.unwrap();
+        assert_eq!(outcome.failure, None);
+        assert!(outcome.is_complete);
+        outcome
+    }
+
+    async fn get(&self, id: &str) -> Stored {
+        let key = ConversationKey {
+            source: self.source.clone(),
+            id: id.to_owned(),
+        };
+        self.store.conversation(&key).await.unwrap().unwrap()
+    }
+}
+
+fn config(server: &Server, token: &str, per_page: u32) -> RequestTrackerConfig {
+    RequestTrackerConfig {
+        category_field: "Category".into(),
+        tags_field: Some("Tags".into()),
+        product_field: Some("Product".into()),
+        per_page,
+        ..RequestTrackerConfig::new(server.url.parse().unwrap(), SecretString::from(token))
+    }
+}
+
+fn texts(stored: &Stored) -> Vec<(Author, Visibility, &str)> {
+    let messages = stored.conversation.messages.iter();
+    messages
+        .map(|one| (one.author, one.visibility, one.text.as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_tickets_life_is_pulled_with_the_least_rights() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    let pulling = Pulling::new(&server, &token, 100).await;
+    let marker = unique();
+    let customer = format!("anna-{marker}@example.test");
+    server
+        .mail(
+            &customer,
+            &format!("Leak {marker}"),
+            "It leaks.\n\n-- \nAnna Müller",
+        )
+        .await;
+    let id = server.newest().await;
+    server
+        .write(&id, "correspond", "text/html", "<p>Which <b>model</b>?</p>")
+        .await;
+    server
+        .mail(
+            &customer,
+            &format!("Re: [rt.test #{id}] Leak {marker}"),
+            "Aura 9\n\nOn Monday, 2 March, Support wrote:\n> Which model?",
+        )
+        .await;
+    server
+        .write(&id, "comment", "text/plain", "cust angry")
+        .await;
+    pulling.pull().await;
+
+    let stored = pulling.get(&id).await;
+    let expected = [
+        (Author::Customer, Visibility::Public, "It leaks."),
+        (Author::Agent, Visibility::Public, "Which model?"),
+        (Author::Customer, Visibility::Public, "Aura 9"),
+        (Author::Agent, Visibility::Internal, "cust angry"),
+    ];
+    assert_eq!(texts(&stored), expected);
+    let conversation = &stored.conversation;
+    assert_eq!(conversation.subject.as_str(), format!("Leak {marker}"));
+    assert_eq!(
+        (conversation.category.as_deref(), conversation.closed_at),
+        (None, None)
+    );
+    assert!(
+        conversation
+            .requester
+            .as_ref()
+            .unwrap()
+            .starts_with("customer-")
+    );
+    assert!(
+        conversation
+            .url
+            .as_ref()
+            .unwrap()
+            .ends_with(&format!("/Ticket/Display.html?id={id}"))
+    );
+    assert_eq!(conversation.attributes["queue"], "Support");
+    assert!(
+        conversation
+            .messages
+            .iter()
+            .all(|message| message.at.is_some())
+    );
+
+    server
+        .set(
+            &id,
+            json!({"CustomFields": {"Category": "media"}, "Status": "resolved"}),
+        )
+        .await;
+    pulling.pull().await;
+    let resolved = pulling.get(&id).await.conversation;
+    assert_eq!(resolved.category.as_deref(), Some("media"));
+    assert_eq!(resolved.status.as_deref(), Some("resolved"));
+    assert!(resolved.closed_at.is_some());
+
+    server.set(&id, json!({"Status": "open"})).await;
+    pulling.pull().await;
+    let reopened = pulling.get(&id).await.conversation;
+    assert_eq!((reopened.reopens, reopened.closed_at), (1, None));
+
+    let outcome = pulling.pull().await;
+    let saved = outcome.saved;
+    assert_eq!(
+        (saved.new, saved.changed, outcome.skipped),
+        (0, 0, 0),
+        "nothing happened since: {outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn merged_and_deleted_tickets_are_followed() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    let pulling = Pulling::new(&server, &token, 100).await;
+    let marker = unique();
+    let open = |name: &str| format!("{name} {marker}");
+    let kept = server
+        .open(
+            &format!("a-{marker}@example.test"),
+            &open("kept"),
+            "the first words",
+        )
+        .await;
+    let gone = server
+        .open(
+            &format!("a-{marker}@example.test"),
+            &open("gone"),
+            "the second words",
+        )
+        .await;
+    let dead = server
+        .open(
+            &format!("b-{marker}@example.test"),
+            &open("dead"),
+            "the third words",
+        )
+        .await;
+    pulling.pull().await;
+    assert_eq!(pulling.get(&gone).await.conversation.exclusion, None);
+    assert_eq!(pulling.get(&gone).await.conversation.tags, ["a", "b"]);
+
+    server.set(&gone, json!({"MergeInto": kept})).await;
+    server.set(&dead, json!({"Status": "deleted"})).await;
+    pulling.pull().await;
+    let kept = pulling.get(&kept).await;
+    assert_eq!(kept.conversation.exclusion, None);
+    assert!(
+        kept.text.as_str().contains("the first words")
+            && kept.text.as_str().contains("the second words")
+    );
+    let gone = pulling.get(&gone).await;
+    assert_eq!(gone.conversation.exclusion, Some(Exclusion::Merged));
+    let dead = pulling.get(&dead).await;
+    assert_eq!(dead.conversation.exclusion, Some(Exclusion::Deleted));
+    assert!(
+        !dead.text.as_str().contains("third"),
+        "the words of a deleted ticket are erased"
+    );
+}
+
+/// Small pages: the log, histories and attachments all go over several, some of them with hidden rows.
+#[tokio::test]
+async fn every_cursor_goes_on_without_loss() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    let marker = unique();
+    let start = groundswell::clock::now() - chrono::TimeDelta::seconds(2);
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        let id = server
+            .open(
+                &format!("c{number}-{marker}@example.test"),
+                &marker,
+                "it hums",
+            )
+            .await;
+        server.write(&id, "comment", "text/plain", "noted").await;
+        server
+            .write(&id, "correspond", "text/plain", "we come")
+            .await;
+        ids.push(id);
+    }
+    let source = SourceId::from("rt");
+    let config = RequestTrackerConfig { start: Some(start), ..config(&server, &token, 4) };
+    let connector = RequestTracker::new(source.clone(), config).unwrap();
+    let now = groundswell::clock::now();
+    let mut cursors: Vec<Option<Cursor>> = vec![None];
+    let mut state = vec![BTreeMap::new()];
+    loop {
+        let page = connector
+            .pull(cursors.last().unwrap().as_ref(), now)
+            .await
+            .unwrap();
+        let mut known = state.last().unwrap().clone();
+        keep(&mut known, page.records);
+        state.push(known);
+        cursors.push(Some(page.next));
+        if page.is_last {
+            break;
+        }
+        assert!(cursors.len() < 2_000, "the log does not end");
+    }
+    let all = state.last().unwrap().clone();
+    for id in &ids {
+        assert_eq!(all[id], 3, "ticket {id} has three messages");
+    }
+    // Start, middle, and near the end: what was known there and what follows make the whole.
+    for place in [0, cursors.len() / 2, cursors.len() - 2] {
+        let mut known = state[place].clone();
+        let mut cursor = cursors[place].clone();
+        loop {
+            let page = connector.pull(cursor.as_ref(), now).await.unwrap();
+            keep(&mut known, page.records);
+            cursor = Some(page.next);
+            if page.is_last {
+                break;
+            }
+        }
+        for id in &ids {
+            assert_eq!(
+                known.get(id),
+                all.get(id),
+                "from cursor {place}, ticket {id}"
+            );
+        }
+    }
+}
+
+fn keep(known: &mut BTreeMap<String, usize>, records: Vec<Record>) {
+    for record in records {
+        match record {
+            Record::Conversation(one) => drop(known.insert(one.key.id.clone(), one.messages.len())),
+            Record::Deleted { key, .. } | Record::Merged { key, .. } => drop(known.remove(&key.id)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attachment_larger_than_the_limit_costs_itself_only() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    let marker = unique();
+    let id = server
+        .open(
+            &format!("d-{marker}@example.test"),
+            &marker,
+            "see the picture",
+        )
+        .await;
+    let picture = "iVBORw0KGgo".repeat(40_000);
+    let body = json!({
+        "Content": "here it is", "ContentType": "text/plain",
+        "Attachments": [{"FileName": "a.png", "FileType": "image/png", "FileContent": picture}],
+    });
+    server
+        .send(
+            reqwest::Method::POST,
+            &format!("ticket/{id}/correspond"),
+            body,
+        )
+        .await;
+    let mut config = config(&server, &token, 100);
+    config.limits.body_bytes_max = 150_000;
+    config.start = Some(groundswell::clock::now() - chrono::TimeDelta::minutes(10));
+    let connector = RequestTracker::new(SourceId::from("rt"), config).unwrap();
+    let now = groundswell::clock::now();
+    let (mut known, mut cursor) = (BTreeMap::new(), None);
+    loop {
+        let page = connector.pull(cursor.as_ref(), now).await.unwrap();
+        keep(&mut known, page.records);
+        cursor = Some(page.next);
+        if page.is_last {
+            break;
+        }
+    }
+    assert_eq!(known[&id], 2);
+}
+
+#[tokio::test]
+async fn missing_rights_are_told() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    let Some(weak) = variable("RT_WEAK_TOKEN") else {
+        return;
+    };
+    let marker = unique();
+    for number in 0..3 {
+        let id = server
+            .open(
+                &format!("e{number}-{marker}@example.test"),
+                &marker,
+                "it hums",
+            )
+            .await;
+        for _ in 0..6 {
+            server.write(&id, "comment", "text/plain", "noted").await;
+            server
+                .write(&id, "correspond", "text/plain", "we come")
+                .await;
+        }
+    }
+    let now: DateTime<Utc> = groundswell::clock::now();
+    let remarks = |config| {
+        let connector = RequestTracker::new(SourceId::from("rt"), config).unwrap();
+        async move { connector.check(now).await }
+    };
+    assert_eq!(
+        remarks(config(&server, &token, 100)).await.unwrap(),
+        [""; 0]
+    );
+    let found = remarks(config(&server, &weak, 100)).await.unwrap();
+    assert!(
+        found.len() == 1 && found[0].contains("ShowTicketComments"),
+        "{found:?}"
+    );
+    let mut other = config(&server, &token, 100);
+    other.queues = vec!["Support".into(), "Sales".into()];
+    other.category_field = "Topic".into();
+    let found = remarks(other).await.unwrap();
+    assert!(
+        found.iter().any(|one| one.contains("no queue \"Sales\"")),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|one| one.contains("category_field is \"Topic\"")),
+        "{found:?}"
+    );
+
+    let wrong = "1-29-00000000000000000000000000000000";
+    let error = remarks(config(&server, wrong, 100)).await.unwrap_err();
+    assert!(matches!(error, PullError::Unauthorized(_)), "{error:?}");
+    assert!(
+        !error.to_string().contains(wrong) && error.to_string().contains("401"),
+        "{error}"
+    );
+}
