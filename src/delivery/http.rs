@@ -2,7 +2,7 @@
 //! redirects, and the one table from an answer to "sent", "try again" or "a person must act".
 //! Texts name the host only: paths of incoming webhooks are secrets.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -203,20 +203,25 @@ fn unreachable(error: &reqwest::Error, place: &str) -> SendError {
         return SendError::retry(format!("{place} did not answer in time"));
     }
     if error.is_connect() {
-        return SendError::retry(format!("{place} cannot be reached: {}", root_cause(error)));
+        return not_reached(place, error.source());
     }
     SendError::retry(format!(
         "the connection to {place} was cut before it answered"
     ))
 }
 
-/// The innermost reason. The address is not in it: only the outermost error holds that.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    while let Some(next) = cause.and_then(|inner| inner.source()) {
+/// Nobody there, or nobody whom we trust. `cause` begins below the error that holds the address.
+pub(super) fn not_reached(place: &str, mut cause: Option<&(dyn Error + 'static)>) -> SendError {
+    while let Some(next) = cause.and_then(Error::source) {
         cause = Some(next);
     }
-    cause.map_or_else(|| "no reason given".to_owned(), ToString::to_string)
+    let words = cause.map_or_else(|| "no reason given".to_owned(), ToString::to_string);
+    let hint = if words.contains("certificate") {
+        ", name its authority in ca_file if that is your own"
+    } else {
+        ""
+    };
+    SendError::retry(format!("{place} cannot be reached: {words}{hint}"))
 }
 
 /// An answer that is not a success, as an error. `hint` is what this destination knows about it.

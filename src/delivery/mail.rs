@@ -3,6 +3,7 @@
 //! The Message-ID comes from the delivery key, so that a mail that was sent twice can be recognised
 //! as one. With several recipients all get it or none does: a server that refuses one gets nothing.
 
+use std::error::Error;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,7 +16,7 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::{AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::http::{Connection, is_loopback};
+use super::http::{Connection, is_loopback, not_reached};
 use super::{Notifier, Outgoing, Receipt, SendError, fingerprint, wrong_format};
 use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
@@ -277,7 +278,7 @@ fn refusal(error: &lettre::transport::smtp::Error, place: &str) -> SendError {
 fn failure(error: &lettre::transport::smtp::Error, place: &str) -> SendError {
     if error.is_client() {
         // The library's own words: the server lacks STARTTLS or a way to log in.
-        let words = std::error::Error::source(error).map_or_else(String::new, |e| e.to_string());
+        let words = error.source().map_or_else(String::new, ToString::to_string);
         let hint = "check security, user and port";
         return SendError::Permanent(format!("{place} cannot be used: {words}, {hint}"));
     }
@@ -287,12 +288,7 @@ fn failure(error: &lettre::transport::smtp::Error, place: &str) -> SendError {
     if error.is_response() {
         return SendError::retry(format!("{place} does not answer as a mail server does"));
     }
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause.and_then(std::error::Error::source) {
-        cause = Some(next);
-    }
-    let words = cause.map_or_else(String::new, ToString::to_string);
-    SendError::retry(format!("{place} cannot be reached: {}", one_line(&words)))
+    not_reached(place, error.source())
 }
 
 /// The status of RFC 3463, such as 5.1.1, if the server gives one.
