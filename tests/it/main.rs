@@ -2,8 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod delivery_real;
+mod golden;
 mod notifiers;
-mod rt;
 mod servers;
 mod store;

@@ -44,6 +44,13 @@ impl Links {
 
     fn page(&self, path: &[&str], query: &[(&str, &str)]) -> Option<String> {
         let mut url = self.base.clone()?;
+        if path
+            .iter()
+            .chain(query.iter().map(|(_, value)| value))
+            .any(|part| part.len() > URL_MAX)
+        {
+            return None;
+        }
         // A segment that means "here" or "up" would lead to another page.
         if path.iter().any(|part| ["", ".", ".."].contains(part)) {
             return None;
@@ -58,7 +65,8 @@ impl Links {
 }
 
 fn address(text: &str) -> Option<Url> {
-    let url = Url::parse(text.trim()).ok()?;
+    let text = Some(text.trim()).filter(|text| text.len() <= URL_MAX)?;
+    let url = Url::parse(text).ok()?;
     let is_fit = ["http", "https"].contains(&url.scheme()) && url.as_str().len() <= URL_MAX;
     is_fit.then_some(url)
 }

@@ -1,12 +1,22 @@
 //! Lays a digest out: one function for each format. The content is the same everywhere: `view` puts it into words once.
 
+mod html;
+mod json;
 mod links;
+mod mail;
+mod markdown;
+mod matrix;
+mod slack;
+mod teams;
 mod text;
 mod view;
 mod words;
 
 use crate::model::Digest;
 
+use view::{Size, View};
+
+pub use html::{STYLE, fragment};
 pub(super) use words::some;
 
 /// What a destination wants to be given.
@@ -52,6 +62,37 @@ pub enum Rendered {
 pub fn render(digest: &Digest, format: Format, base_url: &str) -> Rendered {
     match format {
         Format::Text => Rendered::Text(text::text(digest, base_url)),
-        _ => unimplemented!(),
+        Format::Markdown => Rendered::Text(markdown::markdown(digest, base_url)),
+        Format::Html => Rendered::Text(html::page(digest, base_url)),
+        Format::Mail => mail::mail(digest, base_url),
+        Format::Slack => slack::slack(digest, base_url),
+        Format::Teams => teams::teams(digest, base_url),
+        Format::Matrix => matrix::matrix(digest, base_url),
+        Format::Json => Rendered::Json(json::json(digest, base_url)),
     }
 }
+
+/// The largest view that fits the target: whole quotes and items are left out, and the view says so.
+fn fit<T>(
+    digest: &Digest,
+    base_url: &str,
+    lay_out: impl Fn(&View) -> T,
+    fits: impl Fn(&T) -> bool,
+) -> T {
+    let mut steps = Size::steps(digest).into_iter();
+    loop {
+        let size = steps.next();
+        let rendered = lay_out(&View::of(digest, base_url, size.unwrap_or(Size::LEAST)));
+        if size.is_none() || fits(&rendered) {
+            return rendered;
+        }
+    }
+}
+
+/// Bytes of a JSON value on the wire.
+fn size_of(value: &serde_json::Value) -> usize {
+    value.to_string().len()
+}
+
+#[cfg(test)]
+mod tests;

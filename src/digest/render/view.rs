@@ -104,6 +104,13 @@ pub struct Size {
 }
 
 impl Size {
+    /// Title, totals and a link: fits everywhere.
+    pub const LEAST: Size = Size {
+        items: 0,
+        quotes: 0,
+        has_foot: false,
+    };
+
     /// From everything to next to nothing.
     pub fn steps(digest: &Digest) -> Vec<Size> {
         let items = digest.items.len();
@@ -121,7 +128,6 @@ impl Size {
         steps.extend((1..items.min(20)).rev().map(|items| with(items, 1, true)));
         steps.push(with(items.min(1), 0, true));
         steps.push(with(items.min(1), 0, false));
-        steps.push(with(0, 0, false));
         steps
     }
 }
@@ -262,13 +268,16 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
 /// One sentence, with a capital letter and a full stop.
 fn sentence(text: &str) -> String {
     let text = plain(text, SENTENCE_MAX);
+    if text.is_empty() {
+        return text;
+    }
     let mut letters = text.chars();
     let first = letters
         .next()
         .map(|first| first.to_uppercase().to_string())
         .unwrap_or_default();
     let rest = letters.as_str();
-    let stop = if rest.ends_with(['.', '!', '?', '…']) || text.is_empty() {
+    let stop = if text.ends_with(['.', '!', '?', '…']) {
         ""
     } else {
         "."
@@ -382,11 +391,13 @@ fn signed(number: i64) -> String {
 
 fn unassigned(digest: &Digest) -> String {
     let rest = &digest.unassigned;
-    let mut sentence = format!(
-        "{} ({}) belong to no topic",
-        some(rest.conversations, "conversation"),
-        percent(rest.share)
-    );
+    let verb = if rest.conversations == 1 {
+        "belongs"
+    } else {
+        "belong"
+    };
+    let count = some(rest.conversations, "conversation");
+    let mut sentence = format!("{count} ({}) {verb} to no topic", percent(rest.share));
     if let Some(previous) = rest.previous_share {
         sentence.push_str(&format!(
             "; {} in the {} before",

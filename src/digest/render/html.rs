@@ -1,0 +1,57 @@
+//! For the browser and the mail reader: templates that escape every value by themselves.
+
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, context};
+
+use crate::model::Digest;
+
+use super::text::spark;
+use super::view::View;
+
+/// The style of a digest on a page; the pages include it too.
+pub const STYLE: &str = include_str!("templates/digest.css");
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    templates.set_syntax(syntax.expect("the usual delimiters are valid"));
+    let texts = [
+        ("digest.html", include_str!("templates/digest.html")),
+        ("page.html", include_str!("templates/page.html")),
+        ("mail.html", include_str!("templates/mail.html")),
+        ("matrix.html", include_str!("templates/matrix.html")),
+    ];
+    for (name, text) in texts {
+        templates
+            .add_template(name, text)
+            .expect("templates in the program are valid");
+    }
+    templates
+});
+
+/// A digest as a part of a page: one `<article>`.
+pub fn fragment(digest: &Digest, base_url: &str) -> String {
+    fill("digest.html", &View::whole(digest, base_url))
+}
+
+/// A digest as a page of its own, with nothing to load.
+pub fn page(digest: &Digest, base_url: &str) -> String {
+    fill("page.html", &View::whole(digest, base_url))
+}
+
+/// Fills one of the templates.
+pub fn fill(name: &str, view: &View) -> String {
+    let template = TEMPLATES.get_template(name);
+    let template = template.expect("only templates of the list are asked for");
+    let sparks: Vec<String> = view.items.iter().map(|item| spark(&item.course)).collect();
+    template
+        .render(context! { view => Serde(view), sparks, style => STYLE })
+        .expect("templates use only what a view has, and a view has all they use")
+}

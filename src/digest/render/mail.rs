@@ -1,0 +1,43 @@
+//! For mail: a subject, plain text, and HTML that also old mail readers show: tables, inline styles, nothing to load.
+
+use crate::model::Digest;
+
+use super::html::fill;
+use super::view::View;
+use super::words::plain;
+use super::{Rendered, fit, text};
+
+/// Longer subjects are cut by readers, and longer lines are folded (RFC 5322, 2.1.1).
+pub const SUBJECT_MAX: usize = 78;
+/// Gmail shows "message clipped" above 102 KB of HTML.
+pub const HTML_MAX: usize = 100_000;
+
+/// Lays a digest out as a mail.
+pub fn mail(digest: &Digest, base_url: &str) -> Rendered {
+    let lay_out = |view: &View| Rendered::Mail {
+        subject: subject(digest, view),
+        text: text::lay_out(view),
+        html: fill("mail.html", view),
+    };
+    fit(digest, base_url, lay_out, |mail| match mail {
+        Rendered::Mail { html, .. } => html.len() <= HTML_MAX,
+        _ => true,
+    })
+}
+
+fn subject(digest: &Digest, view: &View) -> String {
+    let window = format!("{} {}", digest.cadence.noun(), plain(&digest.window, 20));
+    let more = match digest.items.len() {
+        0 | 1 => String::new(),
+        items => format!(" and {} more", items - 1),
+    };
+    let first = view
+        .items
+        .first()
+        .map_or("what customers said", |item| item.label.as_str());
+    let room = SUBJECT_MAX.saturating_sub(window.chars().count() + 2 + more.chars().count());
+    plain(
+        &format!("{window}: {}{more}", plain(first, room)),
+        SUBJECT_MAX + 1,
+    )
+}

@@ -1,0 +1,544 @@
+//! Whatever a digest holds, each rendering stays within its target's limits, is well formed, and lets no foreign sign through.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::words::width;
+use super::*;
+use crate::model::{
+    Cadence, CategoryShare, Cause, Change, ConversationKey, DigestId, Finding, FindingKind, Item,
+    OfficialSide, Quote, Revision, Suggestion, SuggestionKind, TopicId, Totals, TrendState,
+    Unassigned,
+};
+
+const BASE: &str = "https://pages.example/groundswell";
+
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => any::<String>(),
+        6 => "[ -~\n]{0,300}",
+        1 => prop::sample::select(vec![
+            "<script>alert(1)</script>", "*bold* _it_ ~no~ `code`", "<!channel> <@U1> <http://x.y|z>", "](http://x.y) ![i](x)",
+            "{{DATE(2026-03-24T06:00:00Z, SHORT)}}", "@room @here", "\u{202E}drow\u{202C} \u{0}\u{7}\u{1b}[31m", "=1+1\r\nBcc: a@b.c",
+            "שלום עולם", "🙂👩‍👩‍👧", "\" onmouseover=\"x", "</td></table>", "", "   ",
+        ]).prop_map(str::to_owned),
+        1 => (0_usize..4, 1_usize..5_000).prop_map(|(kind, count)| ["x", "<", "\u{1F600}", "\" "][kind].repeat(count)),
+    ]
+}
+
+fn count() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0_u64..500, 1 => any::<u64>()]
+}
+
+fn signed() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => -500_i64..500, 1 => any::<i64>()]
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![4 => 0.0..100.0, 1 => any::<f64>()]
+}
+
+fn list<T: std::fmt::Debug>(
+    of: impl Strategy<Value = T>,
+    most: usize,
+) -> impl Strategy<Value = Vec<T>> {
+    prop::collection::vec(of, 0..=most)
+}
+
+prop_compose! {
+    fn quote()(
+        source in words(),
+        id in words(),
+        text in words(),
+        url in prop::option::of(prop_oneof![
+            words(),
+            "https://desk\\.example/[ -~]{0,80}",
+            Just("javascript:alert(1)".to_owned()),
+        ]),
+    ) -> Quote {
+        Quote { key: ConversationKey::new(source, id), text, url }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let state = prop::sample::select(vec![
+        TrendState::New,
+        TrendState::Rising,
+        TrendState::Steady,
+        TrendState::Falling,
+        TrendState::Gone,
+        TrendState::Back,
+    ]);
+    (state, number(), 0_u32..20, number(), number()).prop_map(
+        |(state, baseline, windows, low, high)| Change {
+            state,
+            baseline,
+            windows,
+            low,
+            high,
+        },
+    )
+}
+
+fn suggestion() -> impl Strategy<Value = Suggestion> {
+    let kind = prop::sample::select(vec![
+        SuggestionKind::Product,
+        SuggestionKind::Service,
+        SuggestionKind::Process,
+    ]);
+    (kind, words(), words(), words(), words(), words()).prop_map(
+        |(kind, rule, sentence, owner, next_step, disproof)| Suggestion {
+            kind,
+            rule,
+            sentence,
+            owner,
+            next_step,
+            disproof,
+        },
+    )
+}
+
+prop_compose! {
+    fn item()(
+        (topic_id, label, terms) in (words(), words(), list(words(), 9)),
+        (conversations, customers) in (count(), count()),
+        change in change(),
+        categories in list((prop::option::of(words()), count(), prop::option::of(signed())), 6),
+        findings in list((any::<bool>(), words()), 3),
+        quotes in list(quote(), 4),
+        suggestion in suggestion(),
+        stability in prop::option::of(number()),
+        course in list((words(), count()), 30),
+    ) -> Item {
+        let categories = categories.into_iter().map(|(category, conversations, official)| CategoryShare {
+            category, conversations, official,
+        });
+        let findings = findings.into_iter().map(|(is_hidden, sentence)| Finding {
+            kind: if is_hidden { FindingKind::Hidden } else { FindingKind::Lumped },
+            sentence,
+        });
+        Item {
+            topic_id: TopicId(topic_id), label, terms, conversations, customers, change,
+            categories: categories.collect(), findings: findings.collect(), quotes, suggestion, stability, course,
+        }
+    }
+}
+
+prop_compose! {
+    fn digest()(
+        (id, window, zone) in (words(), words(), words()),
+        cadence in prop::sample::select(Cadence::ALL.to_vec()),
+        seconds in prop_oneof![Just(1_774_224_000_i64), -8_000_000_000_000_i64..8_000_000_000_000],
+        (pulled, assigned, unassigned, customers) in (count(), count(), count(), count()),
+        excluded in list((words(), count()), 8),
+        previous in prop::option::of(count()),
+        items in prop_oneof![4 => list(item(), 5), 1 => list(item(), 40)],
+        official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14))),
+        (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
+        revisions in list((words(), count(), count(), count()), 14),
+        (notes, rules) in (list(words(), 14), list(words(), 14)),
+    ) -> Digest {
+        let start = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+        let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
+            window, was, now, arrived_late,
+        });
+        let official = official.map(|(report, definition, official, ours, causes)| {
+            let causes = causes.into_iter().map(|(cause, conversations)| Cause { cause, conversations });
+            OfficialSide { report, definition, official, ours, causes: causes.collect() }
+        });
+        Digest {
+            version: 1, id: DigestId(id), cadence, window, start, end: start, zone,
+            totals: Totals { pulled, assigned, unassigned, excluded, customers, previous },
+            items, official,
+            unassigned: Unassigned { conversations: unassigned, share, previous_share, sample },
+            revisions: revisions.collect(), notes, rules,
+        }
+    }
+}
+
+fn text_of(digest: &Digest, format: Format) -> String {
+    match render(digest, format, BASE) {
+        Rendered::Text(text) => text,
+        other => panic!("{format:?} is a text, not {other:?}"),
+    }
+}
+
+fn json_of(digest: &Digest, format: Format) -> Value {
+    match render(digest, format, BASE) {
+        Rendered::Json(value) => value,
+        other => panic!("{format:?} is JSON, not {other:?}"),
+    }
+}
+
+/// Every tag is one of ours, and closed in the right order.
+fn check_html(html: &str, known: &[&str]) -> Result<(), TestCaseError> {
+    let mut open: Vec<&str> = Vec::new();
+    let without_style = html.split("<style>").next().unwrap_or_default().to_owned()
+        + html.split("</style>").nth(1).unwrap_or_default();
+    for part in without_style.split('<').skip(1) {
+        let Some((tag, text)) = part.split_once('>') else {
+            return Err(TestCaseError::fail(format!("a tag is not closed: {part}")));
+        };
+        prop_assert!(!text.contains('>'), "a stray sign in: {}", text);
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '\n'])
+            .next()
+            .unwrap_or_default();
+        prop_assert!(known.contains(&name), "unknown tag {}", name);
+        prop_assert_eq!(tag.matches('"').count() % 2, 0, "quotes in {}", tag);
+        match tag.strip_prefix('/') {
+            Some(name) => prop_assert_eq!(open.pop(), Some(name), "closing in the wrong order"),
+            None if ["meta", "br", "!doctype"].contains(&name) => {}
+            None => open.push(name),
+        }
+    }
+    prop_assert!(open.is_empty(), "left open: {:?}", open);
+    prop_assert!(
+        !html
+            .chars()
+            .any(|letter| letter.is_control() && letter != '\n')
+    );
+    Ok(())
+}
+
+/// Calls the check for every object in a JSON value.
+fn each_object(value: &Value, check: &mut dyn FnMut(&serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(object) => {
+            check(object);
+            object.values().for_each(|value| each_object(value, check));
+        }
+        Value::Array(values) => values.iter().for_each(|value| each_object(value, check)),
+        _ => {}
+    }
+}
+
+fn check_text(text: &str) -> Result<(), TestCaseError> {
+    for line in text.lines() {
+        prop_assert!(
+            width(line) <= 100 || line.trim_start().starts_with("http"),
+            "too wide: {}",
+            line
+        );
+        prop_assert!(!line.chars().any(char::is_control));
+    }
+    Ok(())
+}
+
+const PAGE_TAGS: [&str; 33] = [
+    "!doctype",
+    "html",
+    "head",
+    "meta",
+    "title",
+    "body",
+    "article",
+    "header",
+    "footer",
+    "section",
+    "h1",
+    "h2",
+    "p",
+    "bdi",
+    "span",
+    "strong",
+    "b",
+    "a",
+    "svg",
+    "rect",
+    "blockquote",
+    "cite",
+    "div",
+    "table",
+    "tr",
+    "td",
+    "ul",
+    "li",
+    "style",
+    "br",
+    "h3",
+    "h4",
+    "code",
+];
+
+/// The tags that clients of Matrix should show (client-server API, "m.room.message msgtypes").
+const MATRIX_TAGS: [&str; 10] = [
+    "h3",
+    "h4",
+    "p",
+    "strong",
+    "br",
+    "code",
+    "blockquote",
+    "a",
+    "ul",
+    "li",
+];
+
+fn check_slack(message: &Value) -> Result<(), TestCaseError> {
+    let blocks = message["blocks"].as_array().unwrap();
+    prop_assert!(blocks.len() <= slack::BLOCKS_MAX);
+    prop_assert!(size_of(&message["blocks"]) <= slack::BLOCKS_SIZE_MAX);
+    prop_assert!(blocks[0]["text"]["text"].as_str().unwrap().chars().count() <= slack::HEADER_MAX);
+    prop_assert!(!message["text"].as_str().unwrap().contains(['<', '>']));
+    let mut wrong = Vec::new();
+    each_object(&message["blocks"], &mut |object| {
+        let kind = object
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let known = [
+            "header",
+            "divider",
+            "rich_text",
+            "rich_text_section",
+            "rich_text_quote",
+            "context",
+            "plain_text",
+            "text",
+            "link",
+        ];
+        let text = object.get("text").and_then(Value::as_str);
+        let is_fit =
+            text.is_none_or(|text| !text.is_empty() && text.chars().count() <= slack::TEXT_MAX);
+        let is_link = object.get("url").and_then(Value::as_str);
+        let is_safe = is_link.is_none_or(|url| url.starts_with("http") && url.len() <= 3_000);
+        let is_style = object.contains_key("bold") || object.contains_key("code");
+        if !is_fit || !is_safe || !is_style && !known.contains(&kind) {
+            wrong.push(format!("{object:?}"));
+        }
+    });
+    prop_assert!(wrong.is_empty(), "{:?}", wrong);
+    Ok(())
+}
+
+fn check_teams(message: &Value) -> Result<(), TestCaseError> {
+    prop_assert!(teams::size(message) <= teams::MESSAGE_MAX);
+    let mut wrong = Vec::new();
+    each_object(message, &mut |object| {
+        let known = [
+            "message",
+            "AdaptiveCard",
+            "RichTextBlock",
+            "TextRun",
+            "Container",
+            "ActionSet",
+            "Action.OpenUrl",
+        ];
+        let kind = object.get("type").and_then(Value::as_str);
+        let text = object
+            .get("text")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let url = object.get("url").and_then(Value::as_str);
+        if kind.is_some_and(|kind| !known.contains(&kind))
+            || text.contains("{{")
+            || url.is_some_and(|url| !url.starts_with("http"))
+        {
+            wrong.push(format!("{object:?}"));
+        }
+    });
+    prop_assert!(wrong.is_empty(), "{:?}", wrong);
+    Ok(())
+}
+
+fn check(digest: &Digest) -> Result<(), TestCaseError> {
+    check_text(&text_of(digest, Format::Text))?;
+    check_html(&text_of(digest, Format::Html), &PAGE_TAGS)?;
+    let markdown = text_of(digest, Format::Markdown);
+    prop_assert!(
+        !markdown
+            .chars()
+            .any(|letter| letter.is_control() && letter != '\n')
+    );
+    check_slack(&json_of(digest, Format::Slack))?;
+    check_teams(&json_of(digest, Format::Teams))?;
+
+    let content = json_of(digest, Format::Matrix);
+    prop_assert!(size_of(&content) <= matrix::CONTENT_MAX);
+    check_html(content["formatted_body"].as_str().unwrap(), &MATRIX_TAGS)?;
+    check_text(content["body"].as_str().unwrap())?;
+    prop_assert_eq!(&content["m.mentions"], &serde_json::json!({}));
+
+    let Rendered::Mail {
+        subject,
+        text,
+        html,
+    } = render(digest, Format::Mail, BASE)
+    else {
+        return Err(TestCaseError::fail("not a mail"));
+    };
+    prop_assert!(
+        subject.chars().count() <= mail::SUBJECT_MAX && !subject.chars().any(char::is_control)
+    );
+    prop_assert!(!subject.trim().is_empty());
+    prop_assert!(html.len() <= mail::HTML_MAX);
+    check_html(&html, &PAGE_TAGS)?;
+    check_text(&text)?;
+
+    let body = json_of(digest, Format::Json);
+    prop_assert_eq!(&body["kind"], "digest");
+    prop_assert_eq!(
+        body["hash"].as_str().unwrap(),
+        super::super::canonical(digest).1
+    );
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_rendering_of_any_digest_is_fit_for_its_target(digest in digest()) {
+        check(&digest)?;
+    }
+}
+
+/// A digest with one item that says nothing but `words`, everywhere.
+fn hostile(words: &str) -> Digest {
+    let text = || words.to_owned();
+    let quote = Quote {
+        key: ConversationKey::new(words, words),
+        text: text(),
+        url: Some(text()),
+    };
+    Digest {
+        version: 1,
+        id: DigestId(text()),
+        cadence: Cadence::Weekly,
+        window: "2026-W13".to_owned(),
+        start: "2026-03-23T00:00:00Z".parse().unwrap(),
+        end: "2026-03-30T00:00:00Z".parse().unwrap(),
+        zone: "UTC".to_owned(),
+        totals: Totals {
+            excluded: vec![(text(), 1)],
+            ..Totals::default()
+        },
+        items: vec![Item {
+            topic_id: TopicId(text()),
+            label: text(),
+            terms: vec![text()],
+            conversations: 3,
+            customers: 3,
+            change: Change {
+                state: TrendState::New,
+                baseline: 0.0,
+                windows: 8,
+                low: 0.0,
+                high: 0.0,
+            },
+            categories: vec![CategoryShare {
+                category: Some(text()),
+                conversations: 3,
+                official: None,
+            }],
+            findings: vec![Finding {
+                kind: FindingKind::Hidden,
+                sentence: text(),
+            }],
+            quotes: vec![quote.clone()],
+            suggestion: Suggestion {
+                kind: SuggestionKind::Product,
+                rule: text(),
+                sentence: text(),
+                owner: text(),
+                next_step: text(),
+                disproof: text(),
+            },
+            stability: None,
+            course: vec![(text(), 3)],
+        }],
+        official: None,
+        unassigned: Unassigned {
+            conversations: 1,
+            share: 1.0,
+            previous_share: None,
+            sample: vec![quote],
+        },
+        revisions: Vec::new(),
+        notes: vec![text()],
+        rules: vec![text()],
+    }
+}
+
+#[test]
+fn markdown_shows_every_sign_as_it_is() {
+    // Without pages there are no links, whose addresses may hold signs.
+    let words = "<script> *bold* [a](http://x.y) `c` #";
+    let Rendered::Text(markdown) = render(&hostile(words), Format::Markdown, "") else {
+        panic!("Markdown is a text");
+    };
+    assert!(markdown.contains("\\<script\\> \\*bold\\* \\[a\\](http\\://x.y) \\`c\\` \\#"));
+    for sign in ["<script", "*bold", "[a", "`c", "://x"] {
+        let escaped = markdown.matches(&format!("\\{sign}")).count();
+        assert_eq!(
+            markdown.matches(sign).count(),
+            escaped,
+            "{sign} in {markdown}"
+        );
+    }
+}
+
+#[test]
+fn slack_reads_no_sign_of_foreign_words() {
+    let message = json_of(&hostile("<!channel> *bold* &"), Format::Slack);
+    assert!(
+        !message["text"].as_str().unwrap().contains("channel"),
+        "the notification has only our words"
+    );
+    let mut holders = std::collections::BTreeSet::new();
+    each_object(&message["blocks"], &mut |object| {
+        let text = object
+            .get("text")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if text.contains("<!channel> *bold*") {
+            holders.insert(object["type"].as_str().unwrap().to_owned());
+        }
+    });
+    // None of these reads signs; `mrkdwn` would.
+    let literal = ["link", "plain_text", "text"];
+    assert!(
+        holders.iter().all(|kind| literal.contains(&kind.as_str())),
+        "{holders:?}"
+    );
+    assert!(!holders.is_empty());
+}
+
+#[test]
+fn a_megabyte_of_anything_is_cut() {
+    for words in ["<b> ", "\u{0}"] {
+        let mut digest = hostile("short");
+        let long = words.repeat(1_000_000 / words.len());
+        digest.items[0].label.clone_from(&long);
+        digest.items[0].quotes[0].text.clone_from(&long);
+        digest.notes[0] = long;
+        check(&digest).unwrap();
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_as_a_whole_and_said() {
+    let mut digest = hostile(&"many words ".repeat(60));
+    digest.items = vec![digest.items[0].clone(); 20];
+    let message = json_of(&digest, Format::Slack);
+    let shown = message.to_string();
+    let items = shown.matches("Wrong if: ").count();
+    assert!((1..20).contains(&items), "{items} items");
+    assert!(
+        shown.contains(&format!("{} more items on the page.", 20 - items)),
+        "{shown}"
+    );
+}
+
+#[test]
+fn without_pages_only_the_helpdesks_links_are_left() {
+    let mut digest = hostile("words");
+    digest.items[0].quotes[0].url = Some("https://desk.example/t/1".to_owned());
+    let Rendered::Text(html) = render(&digest, Format::Html, "") else {
+        panic!("a page is a text");
+    };
+    assert_eq!(html.matches("href=").count(), 1);
+    assert!(html.contains("https:&#x2f;&#x2f;desk.example&#x2f;t&#x2f;1"));
+}
