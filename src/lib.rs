@@ -5,18 +5,25 @@
 //! `topics` finds what recurs, `reconcile` lays the counts beside the official ones, `digest` composes,
 //! `delivery` posts, `web` shows. `model` holds the nouns, `schedule` says what is due.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connectors;
 pub mod counting;
+pub mod daemon;
 pub mod delivery;
+pub mod demo;
 pub mod digest;
 pub mod embed;
+pub mod export;
 pub mod ingest;
 pub mod model;
 pub mod reconcile;
 pub mod schedule;
 pub mod search;
+pub mod steps;
 pub mod store;
+pub mod telemetry;
 pub mod topics;
 pub mod web;

@@ -33,6 +33,10 @@ pub struct Config {
     pub embed: crate::embed::EmbedConfig,
     /// How topics are found.
     pub topics: crate::topics::Params,
+    /// What counts as a change.
+    pub trend: crate::topics::trend::TrendParams,
+    /// When new topics are looked for.
+    pub discovery: crate::schedule::DiscoveryPlan,
     /// What passes into a digest.
     pub digest: crate::digest::DigestConfig,
     /// The helpdesks.
@@ -135,6 +139,8 @@ impl Config {
             ingest: crate::ingest::IngestConfig::read(root.section("ingest")),
             embed: crate::embed::EmbedConfig::read(root.section("embed")),
             topics: crate::topics::Params::read(root.section("topics")),
+            trend: crate::topics::trend::TrendParams::read(root.section("trend")),
+            discovery: crate::schedule::DiscoveryPlan::read(root.section("discovery")),
             digest: crate::digest::DigestConfig::read(root.section("digest")),
             sources,
             destinations,

@@ -42,7 +42,7 @@ const CATEGORY_HEADERS: [&str; 14] = [
 ];
 
 /// Headers of the count's column, the surest first.
-const COUNT_HEADERS: [&str; 14] = [
+const COUNT_HEADERS: [&str; 16] = [
     "count",
     "conversations",
     "tickets",
@@ -56,6 +56,8 @@ const COUNT_HEADERS: [&str; 14] = [
     "anzahl",
     "gesamt",
     "closed",
+    "solved",
+    "resolved",
     "opened",
 ];
 

@@ -1,13 +1,18 @@
 //! The log of what people did with the registry. Nothing is ever taken out of it: an edit is undone by a flag.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
-use super::Store;
-use super::sql::{get, instant, plain, run, sql};
+use super::conversations::key;
+use super::dialect::ListParameter;
+use super::sql::{ManyRows, all, composed, get, instant, json_list, plain, run, sql};
 use super::topics::next_number;
+use super::{Store, Writing};
 use crate::model::{ConversationKey, Edit, EditKind, TopicId};
+use crate::topics::Edited;
 
 impl Store {
     /// All edits in the order in which they were made, undone ones too.
@@ -58,6 +63,91 @@ impl Store {
         Ok(undone > 0)
     }
 }
+
+impl Store {
+    /// Counts conversations where people's edits put them: merged topics as one, pinned ones in their topic, and what
+    /// was taken back where it was found. Answers how many moved; they go through the feed.
+    pub async fn apply_edits(&self, edits: &[Edit], edited: &Edited) -> anyhow::Result<u64> {
+        let (topics, pinned) = touched(edits);
+        let mut writing = self.begin().await?;
+        let mut moved = Vec::new();
+        for (key, found, topic) in touched_rows(&mut writing, &topics, &pinned).await? {
+            let wanted = match (edited.pinned(&key), &found) {
+                (Some(pinned), _) => Some(pinned),
+                (None, Some(found)) => Some(edited.resolve(found)),
+                (None, None) => None,
+            };
+            if wanted != topic.as_ref() {
+                moved.push((key, wanted.cloned(), writing.next_change()));
+            }
+        }
+        MOVED_ROWS
+            .all(
+                writing.connection(),
+                &moved,
+                |(key, topic, change), values| {
+                    let values = values.text(key.source.as_str()).text(&key.id);
+                    values
+                        .optional_text(topic.as_ref().map(TopicId::as_str))
+                        .number(*change);
+                },
+            )
+            .await?;
+        writing.commit().await?;
+        Ok(moved.len() as u64)
+    }
+}
+
+/// The topics and conversations that any edit names, undone ones too: only there can something be out of place.
+fn touched(edits: &[Edit]) -> (BTreeSet<&str>, BTreeSet<&ConversationKey>) {
+    let (mut topics, mut pinned) = (BTreeSet::new(), BTreeSet::new());
+    for edit in edits {
+        match &edit.kind {
+            EditKind::Merge { topic, into } => topics.extend([topic.as_str(), into.as_str()]),
+            EditKind::Pin { key, .. } => drop(pinned.insert(key)),
+            EditKind::Rename { .. } | EditKind::Mute { .. } => {}
+        }
+    }
+    (topics, pinned)
+}
+
+type Placed = (ConversationKey, Option<TopicId>, Option<TopicId>);
+
+async fn touched_rows(
+    writing: &mut Writing,
+    topics: &BTreeSet<&str>,
+    pinned: &BTreeSet<&ConversationKey>,
+) -> anyhow::Result<BTreeSet<Placed>> {
+    let row = |row: &AnyRow| {
+        let topic = |column| -> anyhow::Result<Option<TopicId>> {
+            Ok(get::<Option<String>>(row, column)?.map(TopicId))
+        };
+        Ok((key(row)?, topic(2)?, topic(3)?))
+    };
+    const PLACED: &str = "SELECT source, id, found_topic, topic FROM conversations \
+                          WHERE exclusion IS NULL AND judged_hash IS NOT NULL";
+    let listed = writing.dialect.listed(ListParameter::First);
+    let ask = composed(format!(
+        "{PLACED} AND (found_topic IN ({listed}) OR topic IN ({listed}))"
+    ));
+    let ask = ask.bind(json_list(topics.iter().copied()));
+    let mut rows: BTreeSet<Placed> = all(writing.connection(), ask, row)
+        .await?
+        .into_iter()
+        .collect();
+    for key in pinned {
+        let ask = composed(format!("{PLACED} AND source = $1 AND id = $2"));
+        let ask = ask.bind(plain(key.source.as_str())).bind(plain(&key.id));
+        rows.extend(all(writing.connection(), ask, row).await?);
+    }
+    Ok(rows)
+}
+
+const MOVED_ROWS: ManyRows = ManyRows {
+    before: "UPDATE conversations SET topic = v.column3, change_number = v.column4 FROM (",
+    row: "($, $, $, $)",
+    after: ") AS v WHERE conversations.source = v.column1 AND conversations.id = v.column2",
+};
 
 /// An edit's columns; which are filled depends on its kind.
 struct EditColumns<'a> {

@@ -90,7 +90,7 @@ const TOMBSTONE_ROWS: ManyRows = ManyRows {
                is_forgotten = excluded.is_forgotten, merged_into = excluded.merged_into, \
                account = NULL, requester = NULL, language = '', text_hash = '', \
                content_hash = '', topic = NULL, score = NULL, also_topic = NULL, \
-               judged_hash = NULL",
+               judged_hash = NULL, found_topic = NULL",
 };
 
 pub(super) async fn write_tombstones(

@@ -416,7 +416,8 @@ const CONVERSATION_ROWS: ManyRows = ManyRows {
                reopens = excluded.reopens, language = excluded.language, \
                text_hash = excluded.text_hash, content_hash = excluded.content_hash, \
                topic = excluded.topic, score = excluded.score, also_topic = excluded.also_topic, \
-               judged_hash = excluded.judged_hash",
+               judged_hash = excluded.judged_hash, found_topic = CASE \
+               WHEN excluded.judged_hash IS NULL THEN NULL ELSE conversations.found_topic END",
 };
 
 const WORD_ROWS: ManyRows = ManyRows {

@@ -20,6 +20,7 @@ mod registry;
 mod stability;
 pub mod stem;
 mod terms;
+pub mod trend;
 mod vector;
 mod vote;
 

@@ -87,7 +87,8 @@ CREATE TABLE edits (
     is_undone BIGINT NOT NULL
 );
 
--- What counting needs. The words lie in a table of their own, so that counting never reads them
+-- What counting needs. `topic` is where a conversation counts: `found_topic`, with people's edits on
+-- top. The words lie in a table of their own, so that counting never reads them
 -- and a change of topic never rewrites them. A tombstone of a conversation that was never seen
 -- has no created_at and lies in no window.
 CREATE TABLE conversations (
@@ -116,6 +117,7 @@ CREATE TABLE conversations (
     content_hash TEXT COLLATE "C" NOT NULL,
     topic TEXT COLLATE "C" REFERENCES topics (id),
     score DOUBLE PRECISION,
+    found_topic TEXT COLLATE "C",
     also_topic TEXT COLLATE "C",
     judged_hash TEXT COLLATE "C",
     PRIMARY KEY (source, id)

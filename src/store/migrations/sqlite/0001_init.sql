@@ -86,7 +86,8 @@ CREATE TABLE edits (
     is_undone INTEGER NOT NULL
 ) STRICT;
 
--- What counting needs. The words lie in a table of their own, so that counting never reads them
+-- What counting needs. `topic` is where a conversation counts: `found_topic`, with people's edits on
+-- top. The words lie in a table of their own, so that counting never reads them
 -- and a change of topic never rewrites them. A tombstone of a conversation that was never seen
 -- has no created_at and lies in no window.
 CREATE TABLE conversations (
@@ -115,6 +116,7 @@ CREATE TABLE conversations (
     content_hash TEXT NOT NULL,
     topic TEXT REFERENCES topics (id),
     score REAL,
+    found_topic TEXT,
     also_topic TEXT,
     judged_hash TEXT,
     PRIMARY KEY (source, id)

@@ -4,6 +4,8 @@
 //! The `cron` crate reads the expressions; it never sees a zoned time, because it goes wrong around
 //! clock changes. It is fed wall-clock times, and `Schedule` resolves them itself.
 
+mod due;
+
 use std::time::Duration;
 
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
@@ -11,6 +13,8 @@ use chrono_tz::Tz;
 
 use crate::config::Section;
 use crate::model::{Cadence, DestinationId};
+
+pub use due::{Plan, Progress, Work, due, next_at, pull_at};
 
 /// The longest shift of a clock change that is handled, in seconds.
 const SHIFT_MAX_S: i64 = 3 * 3600;
@@ -225,6 +229,28 @@ impl DigestPlan {
             destinations: Vec::new(),
         };
         Cadence::ALL.into_iter().map(plan).collect()
+    }
+}
+
+/// When new topics are looked for, and how far back: the `[discovery]` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiscoveryPlan {
+    /// How often the unassigned are searched for new topics.
+    pub every: TimeDelta,
+    /// Conversations opened longer ago are left as they are.
+    pub horizon: TimeDelta,
+}
+
+impl DiscoveryPlan {
+    /// Reads the `[discovery]` table.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let every = section.number("every_hours", 24, 1..=8_760);
+        let horizon = section.number("horizon_days", 180, 7..=36_500);
+        section.finish();
+        Self {
+            every: TimeDelta::hours(every),
+            horizon: TimeDelta::days(horizon),
+        }
     }
 }
 

@@ -1,0 +1,391 @@
+//! The results as tables: the files that `analyze` and `export` write, the API's rows. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::counting::{Counts, count_windows};
+use crate::model::{
+    Assignment, Cadence, Calendar, Change, ConversationKey, Fact, OfficialReport, ReportBasis,
+    ReportRow, State, Topic, TopicId, Window,
+};
+use crate::reconcile::{self, Difference};
+use crate::topics::trend::{self, Course, TrendParams};
+
+/// Everything that the tables are made of.
+pub struct Results<'a> {
+    /// All conversations, sorted by key.
+    pub facts: &'a [Fact],
+    /// All topics, sorted by id.
+    pub topics: &'a [Topic],
+    /// Scores, by conversation.
+    pub assignments: &'a [Assignment],
+    /// Time zone and first day of the week.
+    pub calendar: &'a Calendar,
+    /// The official reports.
+    pub reports: &'a [OfficialReport],
+    /// What counts as a trend.
+    pub trend: &'a TrendParams,
+}
+
+/// A table: its file name, its header, its rows.
+pub struct Table {
+    /// Such as `topics.csv`.
+    pub name: &'static str,
+    /// Column names.
+    pub header: Vec<&'static str>,
+    /// Rows of cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// The table as CSV.
+    pub fn to_csv(&self) -> anyhow::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.header)?;
+        for row in &self.rows {
+            writer.write_record(row)?;
+        }
+        Ok(writer.into_inner()?)
+    }
+}
+
+impl Results<'_> {
+    /// First and last instant at which a conversation was opened.
+    pub fn span(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let opened = self.facts.iter().map(|fact| fact.created_at);
+        Some((opened.clone().min()?, opened.max()?))
+    }
+
+    /// Counts of every window of a cadence that the conversations touch, in order.
+    pub fn windows(&self, cadence: Cadence) -> Vec<(Window, Counts)> {
+        let Some((first, last)) = self.span() else {
+            return Vec::new();
+        };
+        count_windows(self.facts, self.calendar, cadence, first, last)
+    }
+
+    fn by_id(&self) -> BTreeMap<&TopicId, &Topic> {
+        self.topics.iter().map(|topic| (&topic.id, topic)).collect()
+    }
+
+    /// All tables.
+    pub fn tables(&self) -> Vec<Table> {
+        let windows: Vec<_> = Cadence::ALL
+            .into_iter()
+            .map(|c| (c, self.windows(c)))
+            .collect();
+        vec![
+            self.assignments(),
+            self.topics(),
+            self.trends(&windows),
+            self.reconciliation(&windows),
+            self.differences(&windows),
+        ]
+    }
+
+    /// `assignments.csv`: one row for each conversation.
+    pub fn assignments(&self) -> Table {
+        let topics = self.by_id();
+        let scores: BTreeMap<&ConversationKey, f64> =
+            self.assignments.iter().map(|a| (&a.key, a.score)).collect();
+        let row = |fact: &Fact| {
+            let topic = match &fact.state {
+                State::Assigned(id) => topics.get(id),
+                _ => None,
+            };
+            let score = topic.and_then(|_| scores.get(&fact.key));
+            let text = |get: fn(&Topic) -> &str| topic.map_or("", |t| get(t)).to_owned();
+            vec![
+                fact.key.source.to_string(),
+                fact.key.id.clone(),
+                fact.state.name(),
+                text(|t| t.id.as_str()),
+                text(|t| &t.label),
+                text(|t| t.theme_id.as_str()),
+                text(|t| &t.theme),
+                score.map_or_else(String::new, |score| format!("{score:.4}")),
+                self.calendar.day_of(fact.created_at).to_string(),
+            ]
+        };
+        Table {
+            name: "assignments.csv",
+            header: vec![
+                "source",
+                "id",
+                "state",
+                "topic_id",
+                "topic",
+                "theme_id",
+                "theme",
+                "score",
+                "window_day",
+            ],
+            rows: self.facts.iter().map(row).collect(),
+        }
+    }
+
+    /// `topics.csv`: one row for each topic that has conversations, largest first.
+    pub fn topics(&self) -> Table {
+        let mut members: BTreeMap<&TopicId, Vec<&Fact>> = BTreeMap::new();
+        for fact in self.facts {
+            if let State::Assigned(id) = &fact.state {
+                members.entry(id).or_default().push(fact);
+            }
+        }
+        let mut known: Vec<_> = self
+            .topics
+            .iter()
+            .filter(|t| members.contains_key(&t.id))
+            .collect();
+        known.sort_by_key(|topic| (std::cmp::Reverse(members[&topic.id].len()), &topic.id));
+        let row = |topic: &&Topic| self.topic_row(topic, &members[&topic.id]);
+        Table {
+            name: "topics.csv",
+            header: vec![
+                "topic_id",
+                "topic",
+                "theme_id",
+                "theme",
+                "terms",
+                "conversations",
+                "customers",
+                "first_day",
+                "last_day",
+                "stability",
+            ],
+            rows: known.iter().map(row).collect(),
+        }
+    }
+
+    fn topic_row(&self, topic: &Topic, members: &[&Fact]) -> Vec<String> {
+        let customers: BTreeSet<_> = members
+            .iter()
+            .filter_map(|fact| fact.customer.as_ref())
+            .collect();
+        let day = |at: Option<DateTime<Utc>>| {
+            at.map_or_else(String::new, |at| self.calendar.day_of(at).to_string())
+        };
+        let terms: Vec<_> = topic.terms.iter().map(|term| term.word.as_str()).collect();
+        vec![
+            topic.id.to_string(),
+            topic.label.clone(),
+            topic.theme_id.to_string(),
+            topic.theme.clone(),
+            terms.join(" · "),
+            members.len().to_string(),
+            customers.len().to_string(),
+            day(members.iter().map(|fact| fact.created_at).min()),
+            day(members.iter().map(|fact| fact.created_at).max()),
+            topic
+                .stability
+                .map_or_else(String::new, |share| format!("{share:.3}")),
+        ]
+    }
+
+    /// `trends.csv`: every window of every topic that has conversations or a baseline in it.
+    fn trends(&self, all: &[(Cadence, Vec<(Window, Counts)>)]) -> Table {
+        let mut rows = Vec::new();
+        for (cadence, windows) in all {
+            let seen = first_seen(windows);
+            for (place, (window, counts)) in windows.iter().enumerate() {
+                for (topic, change) in changes(windows, place, &seen, self.trend) {
+                    rows.push(vec![
+                        cadence.to_string(),
+                        window.key.clone(),
+                        topic.to_string(),
+                        counts.topic(&topic).to_string(),
+                        counts.topic_customers(&topic).to_string(),
+                        format!("{:.2}", change.baseline),
+                        format!("{:.2}", change.low),
+                        format!("{:.2}", change.high),
+                        change.state.as_str().to_owned(),
+                    ]);
+                }
+            }
+        }
+        Table {
+            name: "trends.csv",
+            header: vec![
+                "cadence",
+                "window",
+                "topic_id",
+                "conversations",
+                "customers",
+                "baseline",
+                "low",
+                "high",
+                "state",
+            ],
+            rows,
+        }
+    }
+
+    /// `reconciliation.csv`: official category by topic, for every window.
+    fn reconciliation(&self, all: &[(Cadence, Vec<(Window, Counts)>)]) -> Table {
+        let topics = self.by_id();
+        let mut rows = Vec::new();
+        for (cadence, windows) in all {
+            for (window, facts) in self.by_window(windows) {
+                for row in reconcile::table(&facts, window) {
+                    let label = row.topic.as_ref().and_then(|id| topics.get(id));
+                    rows.push(vec![
+                        cadence.to_string(),
+                        window.key.clone(),
+                        row.category.unwrap_or_default(),
+                        row.topic
+                            .as_ref()
+                            .map_or_else(String::new, ToString::to_string),
+                        label.map_or_else(String::new, |topic| topic.label.clone()),
+                        row.conversations.to_string(),
+                    ]);
+                }
+            }
+        }
+        Table {
+            name: "reconciliation.csv",
+            header: vec![
+                "cadence",
+                "window",
+                "category",
+                "topic_id",
+                "topic",
+                "conversations",
+            ],
+            rows,
+        }
+    }
+
+    /// `differences.csv`: official minus ours, one row for each cause.
+    fn differences(&self, all: &[(Cadence, Vec<(Window, Counts)>)]) -> Table {
+        let mut rows = Vec::new();
+        for (cadence, windows) in all {
+            for (window, facts) in self.by_window(windows) {
+                for line in self.window_differences(*cadence, window, &facts) {
+                    let difference = line.official - line.ours;
+                    rows.extend(line.causes.iter().map(|cause| {
+                        vec![
+                            cadence.to_string(),
+                            window.key.clone(),
+                            line.category.clone().unwrap_or_default(),
+                            line.official.to_string(),
+                            line.ours.to_string(),
+                            difference.to_string(),
+                            cause.cause.clone(),
+                            cause.conversations.to_string(),
+                        ]
+                    }));
+                }
+            }
+        }
+        Table {
+            name: "differences.csv",
+            header: vec![
+                "cadence",
+                "window",
+                "category",
+                "official",
+                "ours",
+                "difference",
+                "cause",
+                "conversations",
+            ],
+            rows,
+        }
+    }
+
+    /// Against the official report of the cadence; without one, against the conversations' own categories.
+    fn window_differences(
+        &self,
+        cadence: Cadence,
+        window: &Window,
+        facts: &[Fact],
+    ) -> Vec<Difference> {
+        let report = self.reports.iter().find(|report| report.cadence == cadence);
+        let (rows, basis) = match report {
+            Some(report) => (rows_of(report, &window.key), report.basis),
+            None => (
+                reconcile::own_categories(facts, window),
+                ReportBasis::Opened,
+            ),
+        };
+        // A report that says nothing of this window is not a report of zeros.
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        reconcile::differences(facts, &rows, basis, window, false)
+    }
+
+    /// For each window, the conversations that were opened or closed in it.
+    fn by_window<'w>(&self, windows: &'w [(Window, Counts)]) -> Vec<(&'w Window, Vec<Fact>)> {
+        let mut parts: Vec<(&Window, Vec<Fact>)> = windows
+            .iter()
+            .map(|(window, _)| (window, Vec::new()))
+            .collect();
+        let place = |at: DateTime<Utc>| {
+            let place = windows.partition_point(|(window, _)| window.end <= at);
+            windows
+                .get(place)
+                .filter(|(window, _)| window.contains(at))
+                .map(|_| place)
+        };
+        for fact in self.facts {
+            let opened = place(fact.created_at);
+            let closed = fact
+                .closed_at
+                .and_then(place)
+                .filter(|closed| Some(*closed) != opened);
+            for place in opened.into_iter().chain(closed) {
+                parts[place].1.push(fact.clone());
+            }
+        }
+        parts
+    }
+}
+
+fn rows_of(report: &OfficialReport, key: &str) -> Vec<ReportRow> {
+    report
+        .rows
+        .iter()
+        .filter(|row| row.window == key)
+        .cloned()
+        .collect()
+}
+
+/// The place of the first window in which each topic occurs.
+pub fn first_seen(windows: &[(Window, Counts)]) -> BTreeMap<TopicId, usize> {
+    let mut seen = BTreeMap::new();
+    for (place, (_, counts)) in windows.iter().enumerate() {
+        for topic in counts.topics() {
+            seen.entry(topic.clone()).or_insert(place);
+        }
+    }
+    seen
+}
+
+/// How every topic moves in the window at `place`, against the windows before it. `seen` says where each topic
+/// occurred first, which may be before the first of these windows.
+pub fn changes(
+    windows: &[(Window, Counts)],
+    place: usize,
+    seen: &BTreeMap<TopicId, usize>,
+    params: &TrendParams,
+) -> BTreeMap<TopicId, Change> {
+    let first = place.saturating_sub(params.baseline_windows as usize);
+    let baseline = &windows[first..place];
+    let mut topics: BTreeSet<&TopicId> = windows[place].1.topics().collect();
+    topics.extend(baseline.iter().flat_map(|(_, counts)| counts.topics()));
+    let course = |topic: &TopicId| Course {
+        before: baseline
+            .iter()
+            .map(|(_, counts)| counts.topic(topic))
+            .collect(),
+        now: windows[place].1.topic(topic),
+        was_seen_earlier: seen.get(topic).is_some_and(|seen| *seen < first),
+    };
+    let courses: BTreeMap<TopicId, Course> = topics
+        .into_iter()
+        .map(|topic| (topic.clone(), course(topic)))
+        .collect();
+    trend::changes(&courses, params)
+}

@@ -1,0 +1,232 @@
+//! What to do next, derived from what the database says was done. Pure: after a crash the same
+//! function gives the same answer, so nothing needs to be recovered.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::DigestPlan;
+use crate::connectors::SourceConfig;
+use crate::model::{Cadence, Calendar, SourceId, Window};
+use crate::store::{Delivery, DeliveryState, SourceProgress};
+
+/// One piece of work. Listed in the order in which a ticket goes through it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Pull a source, up to a bounded number of pages.
+    Pull(SourceId),
+    /// Embed texts that have no vector.
+    Embed,
+    /// Give new conversations their topic.
+    Assign,
+    /// Find new topics among those that have none.
+    Discover,
+    /// Bring the search index up to the last change.
+    Index,
+    /// Close a window: count, reconcile, compose.
+    Close {
+        /// The window.
+        window: Window,
+        /// Sources that are not complete up to its end; the digest says so.
+        incomplete: Vec<SourceId>,
+        /// Whether it is the newest of its cadence: older ones, left over from an outage, are kept but not sent.
+        is_newest: bool,
+    },
+    /// Hand digests to destinations.
+    Deliver,
+}
+
+/// What is planned: the parts of the configuration that decide what is due.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Sources and their schedules.
+    pub sources: Vec<SourceConfig>,
+    /// Digests and their schedules.
+    pub digests: Vec<DigestPlan>,
+    /// Time zone and first day of the week.
+    pub calendar: Calendar,
+    /// How often the unassigned are searched for new topics.
+    pub discover_every: TimeDelta,
+}
+
+/// What was done, as the domain tables say.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Every source that was ever pulled.
+    pub sources: Vec<SourceProgress>,
+    /// First and last instant at which a conversation was opened.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Texts without a vector.
+    pub without_vector: u64,
+    /// Conversations whose text was never judged.
+    pub unjudged: u64,
+    /// When new topics were last looked for.
+    pub last_discovery: Option<DateTime<Utc>>,
+    /// The store's last change, and the one that the search index has applied.
+    pub last_change: i64,
+    /// The change that the search index has applied.
+    pub indexed: i64,
+    /// The newest closed window of each cadence.
+    pub closed: Vec<Window>,
+    /// Deliveries that are not sent.
+    pub waiting: Vec<Delivery>,
+}
+
+/// The work that is due now, in the order in which it must be done.
+pub fn due(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
+    let mut work: Vec<Work> = plan
+        .sources
+        .iter()
+        .filter(|source| pull_at(source, progress).is_none_or(|at| at <= now))
+        .map(|source| Work::Pull(source.id.clone()))
+        .collect();
+    if progress.without_vector > 0 {
+        work.push(Work::Embed);
+    }
+    let has_topics = progress.last_discovery.is_some();
+    if progress.unjudged > 0 && has_topics {
+        work.push(Work::Assign);
+    }
+    let next_discovery = progress
+        .last_discovery
+        .map(|last| last + plan.discover_every);
+    let is_first_ready = progress.unjudged > 0 && all_pulled_once(plan, progress);
+    if next_discovery.map_or(is_first_ready, |next| next <= now) && progress.span.is_some() {
+        work.push(Work::Discover);
+    }
+    if progress.indexed < progress.last_change {
+        work.push(Work::Index);
+    }
+    // Windows are closed on settled ground only: everything pulled has its topic.
+    let is_settled = progress.without_vector == 0 && progress.unjudged == 0;
+    if is_settled && work.iter().all(|item| matches!(item, Work::Index)) {
+        work.extend(
+            plan.digests
+                .iter()
+                .filter_map(|digest| close(now, plan, digest, progress)),
+        );
+    }
+    if progress
+        .waiting
+        .iter()
+        .any(|delivery| is_due(delivery, now))
+    {
+        work.push(Work::Deliver);
+    }
+    work
+}
+
+/// The next instant at which something may become due; never later than an hour from now.
+pub fn next_at(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> DateTime<Utc> {
+    let pulls = plan
+        .sources
+        .iter()
+        .filter_map(|source| pull_at(source, progress));
+    let deliveries = progress.waiting.iter().map(|delivery| delivery.next_at);
+    let discovery = progress
+        .last_discovery
+        .map(|last| last + plan.discover_every);
+    let closings = plan.digests.iter().filter_map(|digest| {
+        let window = next_window(now, plan, digest.cadence, progress)?;
+        [ready_at(digest, &window), window.end + patience(digest)]
+            .into_iter()
+            .find(|at| *at > now)
+    });
+    let soonest = pulls
+        .chain(deliveries)
+        .chain(discovery)
+        .chain(closings)
+        .filter(|at| *at > now);
+    soonest
+        .min()
+        .unwrap_or(now + TimeDelta::hours(1))
+        .min(now + TimeDelta::hours(1))
+}
+
+/// When a source is to be pulled next; `None` is "never pulled, so at once".
+pub fn pull_at(source: &SourceConfig, progress: &Progress) -> Option<DateTime<Utc>> {
+    let known = progress
+        .sources
+        .iter()
+        .find(|known| known.id == source.id)?;
+    if known.retry_at.is_some() {
+        return known.retry_at;
+    }
+    source.schedule.next_after(known.finished_at?)
+}
+
+fn all_pulled_once(plan: &Plan, progress: &Progress) -> bool {
+    plan.sources.iter().all(|source| {
+        let known = progress.sources.iter().find(|known| known.id == source.id);
+        known.is_some_and(|known| known.finished_at.is_some() || known.failures > 0)
+    })
+}
+
+fn is_due(delivery: &Delivery, now: DateTime<Utc>) -> bool {
+    delivery.state == DeliveryState::Waiting && delivery.next_at <= now
+}
+
+/// The oldest window of a cadence that is not closed yet. On a new database, the one that ended last.
+fn next_window(
+    now: DateTime<Utc>,
+    plan: &Plan,
+    cadence: Cadence,
+    progress: &Progress,
+) -> Option<Window> {
+    let (first, _) = progress.span?;
+    let newest = plan.calendar.last_ended(cadence, now);
+    let window = match progress
+        .closed
+        .iter()
+        .find(|closed| closed.cadence == cadence)
+    {
+        Some(closed) => plan.calendar.next(closed),
+        None => newest,
+    };
+    (window.end > first).then_some(window)
+}
+
+fn close(
+    now: DateTime<Utc>,
+    plan: &Plan,
+    digest: &DigestPlan,
+    progress: &Progress,
+) -> Option<Work> {
+    let window = next_window(now, plan, digest.cadence, progress)?;
+    if now < ready_at(digest, &window) {
+        return None;
+    }
+    let needed = window.end + grace(digest);
+    let mut incomplete = Vec::new();
+    for source in &plan.sources {
+        let known = progress.sources.iter().find(|known| known.id == source.id);
+        let complete_until = known.and_then(|known| known.complete_until);
+        if complete_until.is_none_or(|until| until < needed) {
+            incomplete.push(source.id.clone());
+        }
+    }
+    if !incomplete.is_empty() && now < window.end + patience(digest) {
+        return None;
+    }
+    let is_newest = window == plan.calendar.last_ended(digest.cadence, now);
+    Some(Work::Close {
+        window,
+        incomplete,
+        is_newest,
+    })
+}
+
+/// The schedule's first run at or after the window's end and grace time.
+fn ready_at(digest: &DigestPlan, window: &Window) -> DateTime<Utc> {
+    let settled = window.end + grace(digest);
+    let run = digest
+        .schedule
+        .next_after(window.end - TimeDelta::microseconds(1));
+    run.map_or(settled, |run| run.max(settled))
+}
+
+fn grace(digest: &DigestPlan) -> TimeDelta {
+    TimeDelta::from_std(digest.grace).unwrap_or(TimeDelta::MAX)
+}
+
+fn patience(digest: &DigestPlan) -> TimeDelta {
+    TimeDelta::from_std(digest.patience.max(digest.grace)).unwrap_or(TimeDelta::MAX)
+}
