@@ -1,3 +1,7 @@
-//! The `groundswell` program.
+//! The `groundswell` program. Everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    groundswell::cli::main()
+}

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod delivery_real;
 mod golden;
 mod notifiers;
+mod rt;
 mod servers;
 mod store;
+mod tidy;

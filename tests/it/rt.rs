@@ -359,7 +359,10 @@ async fn every_cursor_goes_on_without_loss() {
         ids.push(id);
     }
     let source = SourceId::from("rt");
-    let config = RequestTrackerConfig { start: Some(start), ..config(&server, &token, 4) };
+    let config = RequestTrackerConfig {
+        start: Some(start),
+        ..config(&server, &token, 4)
+    };
     let connector = RequestTracker::new(source.clone(), config).unwrap();
     let now = groundswell::clock::now();
     let mut cursors: Vec<Option<Cursor>> = vec![None];

@@ -1,0 +1,250 @@
+//! The long-lived objects, built from the configuration: the only wiring. `round` does what is due now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt};
+use tracing::Instrument;
+
+use crate::config::Config;
+use crate::connectors::{self, Connector};
+use crate::delivery::{self, Destinations};
+use crate::embed::{self, Embedder};
+use crate::model::{Cadence, SourceId, Window};
+use crate::schedule::{self, Plan, Progress, Work};
+use crate::search::SearchIndex;
+use crate::steps;
+use crate::store::{Location, Store};
+use crate::telemetry::{DeliveryLabel, Metrics, SourceLabel, WorkLabel};
+
+/// How many sources are pulled side by side.
+const PULLS_AT_ONCE: usize = 4;
+
+/// Everything that one running Groundswell holds.
+pub struct App {
+    /// The checked configuration.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The search index.
+    pub index: SearchIndex,
+    /// The encoder.
+    pub embedder: Box<dyn Embedder>,
+    /// The helpdesks, by source.
+    pub connectors: BTreeMap<SourceId, Box<dyn Connector>>,
+    /// The destinations with their notifiers.
+    pub destinations: Destinations,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+}
+
+impl App {
+    /// Opens the database (and takes its lock), the index, the encoder, and makes the connectors and notifiers.
+    pub async fn open(config: Config) -> anyhow::Result<Self> {
+        let store = Store::open(&location(&config)).await?;
+        Self::with_store(config, store)
+    }
+
+    fn with_store(config: Config, store: Store) -> anyhow::Result<Self> {
+        let (index, state) = SearchIndex::open(&config.data_dir.join("index"))?;
+        if let Some(reason) = state.discarded {
+            tracing::warn!(reason, "the search index is built again");
+        }
+        let embedder = embed::build(&config.embed).context("starting the encoder")?;
+        let mut connectors = BTreeMap::new();
+        for source in &config.sources {
+            let connector = connectors::build(source, config.calendar)
+                .with_context(|| format!("source {}", source.id))?;
+            connectors.insert(source.id.clone(), connector);
+        }
+        let destinations = delivery::build_all(&config.destinations)?;
+        let metrics = Metrics::default();
+        Ok(Self {
+            config,
+            store,
+            index,
+            embedder,
+            connectors,
+            destinations,
+            metrics,
+        })
+    }
+
+    /// What decides what is due.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            sources: self.config.sources.clone(),
+            digests: self.config.digests.clone(),
+            calendar: self.config.calendar,
+            discover_every: self.config.discovery.every,
+        }
+    }
+
+    /// How far everything is, as the database says.
+    pub async fn progress(&self) -> anyhow::Result<Progress> {
+        let model = self.embedder.model();
+        let mut closed = Vec::new();
+        for cadence in Cadence::ALL {
+            let newest = self.store.closed_windows(cadence, 1).await?;
+            closed.extend(
+                newest
+                    .iter()
+                    .filter_map(|w| self.window(cadence, &w.window)),
+            );
+        }
+        Ok(Progress {
+            sources: self.store.source_progress().await?,
+            span: self.store.span().await?,
+            without_vector: self.store.count_without_vector(&model).await?,
+            unjudged: self.store.count_unjudged(&model).await?,
+            last_discovery: self.store.last_discovery().await?,
+            last_change: self.store.last_change().await?,
+            indexed: self.index.position()?,
+            closed,
+            waiting: self.store.waiting_deliveries().await?,
+        })
+    }
+
+    /// The window with this key.
+    pub fn window(&self, cadence: Cadence, key: &str) -> Option<Window> {
+        self.config.calendar.parse(cadence, key)
+    }
+
+    /// Does what is due at `now`, once. Work that fails is logged and left for a later round; the rest goes on.
+    /// Answers whether anything was done.
+    pub async fn round(&self, now: DateTime<Utc>, failed: &mut BTreeSet<&'static str>) -> bool {
+        let progress = match self.progress().await {
+            Ok(progress) => progress,
+            Err(error) => {
+                tracing::error!(reason = %format!("{error:#}"), "the database cannot be read");
+                failed.insert("progress");
+                return false;
+            }
+        };
+        self.show(&progress);
+        let due = schedule::due(now, &self.plan(), &progress);
+        let (pulls, rest): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .partition(|work| matches!(work, Work::Pull(_)));
+        let mut is_busy = !pulls.is_empty();
+        stream::iter(pulls)
+            .for_each_concurrent(PULLS_AT_ONCE, |work| async move {
+                self.run(&work, now).await;
+            })
+            .await;
+        for work in rest {
+            if failed.contains(kind(&work)) {
+                continue;
+            }
+            is_busy = true;
+            if !self.run(&work, now).await {
+                failed.insert(kind(&work));
+            }
+        }
+        is_busy
+    }
+
+    /// Does all work that is due at `now`, until nothing is left but what failed.
+    pub async fn tick(&self, now: DateTime<Utc>) {
+        let mut failed = BTreeSet::new();
+        while self.round(now, &mut failed).await {}
+    }
+
+    async fn run(&self, work: &Work, now: DateTime<Utc>) -> bool {
+        let name = kind(work);
+        let span = tracing::info_span!("work", work.kind = name);
+        let started = Instant::now();
+        let result = self.perform(work, now).instrument(span.clone()).await;
+        let label = WorkLabel { work: name };
+        let seconds = started.elapsed().as_secs_f64();
+        self.metrics
+            .work_seconds
+            .get_or_create(&label)
+            .observe(seconds);
+        if let Err(error) = &result {
+            self.metrics.work_failed.get_or_create(&label).inc();
+            let reason = format!("{error:#}");
+            span.in_scope(|| tracing::error!(work.kind = name, reason, "{name} failed"));
+        }
+        result.is_ok()
+    }
+
+    async fn perform(&self, work: &Work, now: DateTime<Utc>) -> anyhow::Result<()> {
+        match work {
+            Work::Pull(source) => steps::pull(self, source, now).await.map(drop),
+            Work::Embed => steps::embed(self, steps::TEXTS_PER_ROUND, &|_, _| {})
+                .await
+                .map(drop),
+            Work::Assign => steps::assign(self, now).await,
+            Work::Discover => steps::discover(self, now).await,
+            Work::Index => crate::search::catch_up(&self.store, &self.index)
+                .await
+                .map(drop),
+            Work::Close {
+                window,
+                incomplete,
+                is_newest,
+            } => steps::close(self, window, incomplete, *is_newest, now).await,
+            Work::Deliver => {
+                let base_url = self.config.web.public_url();
+                delivery::outbox::deliver_due(&self.store, &self.destinations, &base_url, now)
+                    .await
+                    .map(drop)
+            }
+        }
+    }
+
+    fn show(&self, progress: &Progress) {
+        let plan = self.plan();
+        for source in &progress.sources {
+            let label = SourceLabel {
+                source: source.id.to_string(),
+            };
+            let metrics = &self.metrics;
+            if let Some(until) = source.complete_until {
+                metrics
+                    .complete_until
+                    .get_or_create(&label)
+                    .set(until.timestamp());
+            }
+            metrics
+                .failures
+                .get_or_create(&label)
+                .set(i64::from(source.failures));
+            let configured = plan
+                .sources
+                .iter()
+                .find(|configured| configured.id == source.id);
+            if let Some(at) = configured.and_then(|c| schedule::pull_at(c, progress)) {
+                metrics.next_try.get_or_create(&label).set(at.timestamp());
+            }
+        }
+        let waiting = progress.waiting.len() as i64;
+        self.metrics
+            .deliveries
+            .get_or_create(&DeliveryLabel { state: "waiting" })
+            .set(waiting);
+    }
+}
+
+/// Where the database of a configuration is.
+pub fn location(config: &Config) -> Location {
+    match &config.database_url {
+        Some(url) => Location::Postgres(url.clone()),
+        None => Location::Folder(config.data_dir.clone()),
+    }
+}
+
+fn kind(work: &Work) -> &'static str {
+    match work {
+        Work::Pull(_) => "pull",
+        Work::Embed => "embed",
+        Work::Assign => "assign",
+        Work::Discover => "discover",
+        Work::Index => "index",
+        Work::Close { .. } => "close",
+        Work::Deliver => "deliver",
+    }
+}

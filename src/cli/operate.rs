@@ -1,0 +1,295 @@
+//! Commands for the operator: pull, reindex, forget, backup, check-config, doctor.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+
+use super::WrongUsage;
+use super::output::print_json;
+use crate::app::{App, location};
+use crate::clock;
+use crate::config::Config;
+use crate::model::{ConversationKey, SourceId};
+use crate::schedule;
+use crate::search::SearchIndex;
+use crate::steps;
+use crate::store::Store;
+
+/// Arguments of `pull`.
+#[derive(Args, Debug)]
+pub struct PullArgs {
+    /// Only this source [default: all]
+    source: Option<String>,
+}
+
+/// Arguments of `forget`.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct ForgetArgs {
+    /// One conversation, as `source/id`
+    #[arg(long, value_name = "KEY")]
+    conversation: Option<String>,
+    /// Everything of one requester, as shown beside their conversations
+    #[arg(long, value_name = "NAME")]
+    requester: Option<String>,
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct BackupArgs {
+    /// The file to write; must not exist
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Pulled {
+    source: String,
+    records: u64,
+    skipped: u64,
+    error: Option<String>,
+}
+
+/// Pulls sources now, whatever their schedule says.
+pub async fn pull(args: &PullArgs, config: Config, json: bool) -> anyhow::Result<()> {
+    if config.sources.is_empty() {
+        return Err(WrongUsage("no source is configured; add a [[sources]] table".into()).into());
+    }
+    let wanted = args.source.as_deref().map(SourceId::from);
+    if let Some(wanted) = wanted
+        .as_ref()
+        .filter(|w| !config.sources.iter().any(|s| s.id == **w))
+    {
+        let known: Vec<_> = config
+            .sources
+            .iter()
+            .map(|source| source.id.as_str())
+            .collect();
+        let message = format!("there is no source {wanted}; known: {}", known.join(", "));
+        return Err(WrongUsage(message).into());
+    }
+    let app = App::open(config).await?;
+    let mut pulled = Vec::new();
+    for source in &app.config.sources {
+        if wanted.as_ref().is_some_and(|wanted| *wanted != source.id) {
+            continue;
+        }
+        while !steps::pull(&app, &source.id, clock::now()).await? {}
+        let progress = app.store.source_progress().await?;
+        let known = progress.into_iter().find(|known| known.id == source.id);
+        let known = known.context("the source has no progress after a pull")?;
+        pulled.push(Pulled {
+            source: source.id.to_string(),
+            records: known.records,
+            skipped: known.skipped,
+            error: known.error,
+        });
+    }
+    if json {
+        print_json(&pulled)?;
+    }
+    for source in pulled.iter().filter(|_| !json) {
+        let state = source
+            .error
+            .as_ref()
+            .map_or_else(|| "ok".to_owned(), |e| format!("failed: {e}"));
+        let (records, skipped) = (source.records, source.skipped);
+        println!(
+            "{}: {records} records stored so far, {skipped} skipped, {state}",
+            source.source
+        );
+    }
+    let failed = pulled
+        .iter()
+        .filter(|source| source.error.is_some())
+        .count();
+    anyhow::ensure!(failed == 0, "{failed} of {} sources failed", pulled.len());
+    Ok(())
+}
+
+/// Builds the search index again.
+pub async fn reindex(config: Config) -> anyhow::Result<()> {
+    let folder = config.data_dir.join("index");
+    // The database's lock says that no daemon writes to the index now.
+    let store = Store::open(&location(&config)).await?;
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("removing {}", folder.display()))?;
+    }
+    let (index, _) = SearchIndex::open(&folder)?;
+    let count = crate::search::catch_up(&store, &index).await?;
+    println!("{count} conversations indexed");
+    Ok(())
+}
+
+/// Erases words and identity; the row stays as a tombstone, so that counts of closed windows still fit.
+pub async fn forget(args: &ForgetArgs, config: Config) -> anyhow::Result<()> {
+    let app = App::open(config).await?;
+    let erased = match (&args.conversation, &args.requester) {
+        (Some(text), _) => {
+            let key = ConversationKey::parse(text)
+                .ok_or_else(|| WrongUsage(format!("{text} is not a key; give source/id")))?;
+            u64::from(app.store.forget_conversation(&key).await?)
+        }
+        (None, Some(requester)) => app.store.forget_requester(requester).await?,
+        (None, None) => 0,
+    };
+    crate::search::catch_up(&app.store, &app.index).await?;
+    println!("{erased} conversations erased");
+    anyhow::ensure!(erased > 0, "nothing of that name is stored");
+    Ok(())
+}
+
+/// Copies the database consistently, also while the daemon runs.
+pub async fn backup(args: &BackupArgs, config: Config) -> anyhow::Result<()> {
+    if args.file.exists() {
+        let message = format!("{} exists; give a new file", args.file.display());
+        return Err(WrongUsage(message).into());
+    }
+    let store = Store::open_shared(&location(&config)).await?;
+    store.backup(&args.file).await?;
+    println!("copied to {}", args.file.display());
+    Ok(())
+}
+
+/// Says that the configuration is right; a wrong one never gets here.
+pub fn check_config(config: &Config, json: bool) -> anyhow::Result<()> {
+    let (sources, destinations) = (config.sources.len(), config.destinations.len());
+    if json {
+        return print_json(&serde_json::json!({
+            "ok": true, "sources": sources, "destinations": destinations,
+            "digests": config.digests.len(),
+        }));
+    }
+    println!("the configuration is right: {sources} sources, {destinations} destinations");
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Check {
+    what: String,
+    is_ok: bool,
+    remark: String,
+}
+
+/// Checks database, index, sources and destinations; each line says what to do.
+pub async fn doctor(config: Config, json: bool) -> anyhow::Result<()> {
+    let mut checks = Vec::new();
+    let store = match Store::open_shared(&location(&config)).await {
+        Ok(store) => store,
+        Err(error) => {
+            checks.push(check("database", Err(format!("{error:#}"))));
+            return report(&checks, json);
+        }
+    };
+    let span = store.span().await?;
+    let remark = span.map_or("no conversations yet".to_owned(), |(first, last)| {
+        format!(
+            "conversations from {} to {}",
+            first.date_naive(),
+            last.date_naive()
+        )
+    });
+    checks.push(check("database", Ok(remark)));
+    checks.push(check("search index", index_state(&config, &store).await));
+    let progress = store.source_progress().await?;
+    for source in &config.sources {
+        let known = progress.iter().find(|known| known.id == source.id);
+        checks.push(check(
+            &format!("source {}", source.id),
+            source_state(source, known, &config),
+        ));
+        let connector = crate::connectors::build(source, config.calendar)?;
+        let remarks = match connector.check(clock::now()).await {
+            Ok(remarks) => remarks,
+            Err(error) => vec![error.to_string()],
+        };
+        for remark in remarks {
+            checks.push(check(&format!("source {}", source.id), Err(remark)));
+        }
+    }
+    for delivery in store.deliveries(100).await? {
+        if let Some(error) = delivery.error.filter(|_| delivery.receipt.is_none()) {
+            let what = format!(
+                "delivery of {} to {}",
+                delivery.digest, delivery.destination
+            );
+            checks.push(check(&what, Err(error)));
+        }
+    }
+    report(&checks, json)
+}
+
+async fn index_state(config: &Config, store: &Store) -> Result<String, String> {
+    let index = SearchIndex::open_reader(&config.data_dir.join("index"))
+        .map_err(|error| format!("{error:#}; the daemon rebuilds it when it starts"))?;
+    let last = store
+        .last_change()
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+    let position = index.position().map_err(|error| format!("{error:#}"))?;
+    match last - position {
+        0 => Ok("up to date".to_owned()),
+        behind => Ok(format!("{behind} changes behind; the daemon catches up")),
+    }
+}
+
+fn source_state(
+    source: &crate::connectors::SourceConfig,
+    known: Option<&crate::store::SourceProgress>,
+    config: &Config,
+) -> Result<String, String> {
+    let Some(known) = known else {
+        return Ok("never pulled".to_owned());
+    };
+    let local = |at: chrono::DateTime<chrono::Utc>| {
+        at.with_timezone(&config.calendar.zone)
+            .format("%Y-%m-%d %H:%M")
+            .to_string()
+    };
+    let until = known.complete_until.map_or("never".to_owned(), local);
+    if let Some(error) = &known.error {
+        let next = known.retry_at.map_or_else(|| "at once".to_owned(), local);
+        return Err(format!(
+            "{error} ({} failures, next try {next}, complete until {until})",
+            known.failures
+        ));
+    }
+    let plan = schedule::Progress {
+        sources: vec![known.clone()],
+        ..Default::default()
+    };
+    let next = schedule::pull_at(source, &plan).map_or_else(|| "at once".to_owned(), local);
+    let (records, skipped) = (known.records, known.skipped);
+    Ok(format!(
+        "{records} records, {skipped} skipped, complete until {until}, next pull {next}"
+    ))
+}
+
+fn check(what: &str, state: Result<String, String>) -> Check {
+    let is_ok = state.is_ok();
+    let remark = state.unwrap_or_else(|remark| remark);
+    Check {
+        what: what.to_owned(),
+        is_ok,
+        remark,
+    }
+}
+
+fn report(checks: &[Check], json: bool) -> anyhow::Result<()> {
+    if json {
+        print_json(&checks)?;
+    }
+    for check in checks.iter().filter(|_| !json) {
+        println!(
+            "{:4} {}: {}",
+            if check.is_ok { "ok" } else { "BAD" },
+            check.what,
+            check.remark
+        );
+    }
+    let bad = checks.iter().filter(|check| !check.is_ok).count();
+    anyhow::ensure!(bad == 0, "{bad} things need a person");
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The steps of a ticket's way into a digest, each one load → compute → save. What is computed is
+//! pure and lives in `topics`, `reconcile` and `digest`.
+
+mod close;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+
+use crate::app::App;
+use crate::embed::EmbedError;
+use crate::ingest;
+use crate::model::{SourceId, Topic};
+use crate::store::{Store, Which};
+use crate::telemetry::RecordLabel;
+use crate::topics::{self, Registry};
+
+pub use close::{close, counted_from};
+
+/// Texts that are embedded before the daemon looks again whether something else is due.
+pub const TEXTS_PER_ROUND: u64 = 4_000;
+
+/// Texts that are embedded and saved at once.
+const TEXTS_PER_BATCH: u32 = 512;
+
+/// Pages that are pulled before the daemon looks again whether something else is due.
+const PAGES_PER_ROUND: u32 = 50;
+
+/// Pulls one source: some pages, cleaned, redacted and stored. A failing helpdesk is not an error here: it is
+/// recorded, with the time of the next try. Answers whether the pull is over, well or not.
+pub async fn pull(app: &App, source: &SourceId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let connector = app
+        .connectors
+        .get(source)
+        .context("the source is not configured")?;
+    let config = &app.config.ingest;
+    let outcome = ingest::pull_source(
+        &app.store,
+        connector.as_ref(),
+        source,
+        config,
+        now,
+        PAGES_PER_ROUND,
+    )
+    .await?;
+    let saved = outcome.saved;
+    let counts = [
+        ("new", saved.new),
+        ("changed", saved.changed),
+        ("unchanged", saved.unchanged),
+        ("removed", saved.removed),
+        ("skipped", outcome.skipped),
+    ];
+    for (name, count) in counts {
+        let label = RecordLabel {
+            source: source.to_string(),
+            outcome: name,
+        };
+        app.metrics.records.get_or_create(&label).inc_by(count);
+    }
+    Ok(outcome.is_complete || outcome.failure.is_some())
+}
+
+/// Embeds texts that have no vector yet, at most `limit`. `progress` hears how many are done and how many were to do.
+pub async fn embed(
+    app: &App,
+    limit: u64,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> anyhow::Result<u64> {
+    let model = app.embedder.model();
+    let total = app.store.count_without_vector(&model).await?.min(limit);
+    let mut done = 0;
+    while done < total {
+        let batch = app
+            .store
+            .texts_without_vector(&model, TEXTS_PER_BATCH)
+            .await?;
+        if batch.is_empty() {
+            break;
+        }
+        let (hashes, texts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let vectors = app
+            .embedder
+            .embed(&texts)
+            .await
+            .map_err(|error| match error {
+                EmbedError::Transient(reason) => anyhow::anyhow!("{reason}; will be tried again"),
+                EmbedError::Permanent(reason) => anyhow::anyhow!(reason),
+            })?;
+        let pairs: Vec<_> = hashes.into_iter().zip(vectors).collect();
+        app.store.save_vectors(&model, &pairs).await?;
+        done += pairs.len() as u64;
+        progress(done, total);
+    }
+    tracing::info!(text.count = done, "embedded {done} texts");
+    Ok(done)
+}
+
+/// Gives conversations that are new or changed the known topic they belong to, or none.
+pub async fn assign(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let model = app.embedder.model();
+    let arrivals = app.store.documents(&model, Which::New, None).await?;
+    let horizon = now - app.config.discovery.horizon;
+    let settled = app
+        .store
+        .documents(&model, Which::Assigned, Some(horizon))
+        .await?;
+    let registry = registry(app).await?;
+    let params = app.config.topics.clone();
+    let assignments = tokio::task::spawn_blocking(move || {
+        topics::assign(&arrivals, &settled, &registry, &params)
+    })
+    .await
+    .context("assigning")?;
+    app.store.save_assignments(&assignments).await?;
+    apply_edits(&app.store).await?;
+    let assigned = assignments.iter().filter(|a| a.topic.is_some()).count();
+    let looked_at = assignments.len();
+    tracing::info!(
+        conversation.count = looked_at,
+        assigned.count = assigned,
+        "assigned {assigned} of {looked_at} conversations"
+    );
+    Ok(())
+}
+
+/// Looks for new topics among the conversations that have none; the first time, among all.
+pub async fn discover(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let model = app.embedder.model();
+    let registry = registry(app).await?;
+    let is_first = registry.topics.is_empty();
+    let horizon = (!is_first).then(|| now - app.config.discovery.horizon);
+    let which = if is_first {
+        Which::All
+    } else {
+        Which::Unassigned
+    };
+    let documents = app.store.documents(&model, which, horizon).await?;
+    let params = app.config.topics.clone();
+    let discovery =
+        tokio::task::spawn_blocking(move || topics::discover(&documents, &registry, &params, now))
+            .await
+            .context("discovering")?;
+    app.store.save_discovery(&discovery, now).await?;
+    apply_edits(&app.store).await?;
+    let found = discovery.topics.len();
+    tracing::info!(topic.count = found, "{found} topics are new or changed");
+    Ok(())
+}
+
+/// Counts conversations where people's edits put them; after every run that may have put them elsewhere.
+pub async fn apply_edits(store: &Store) -> anyhow::Result<()> {
+    let registry = Registry {
+        topics: store.topics().await?,
+        edits: store.edits().await?,
+    };
+    if registry.edits.is_empty() {
+        return Ok(());
+    }
+    store
+        .apply_edits(&registry.edits, &registry.edited())
+        .await?;
+    Ok(())
+}
+
+/// The topics as people see them: renamed, merged.
+pub async fn seen_topics(store: &Store) -> anyhow::Result<Vec<Topic>> {
+    let registry = Registry {
+        topics: store.topics().await?,
+        edits: store.edits().await?,
+    };
+    Ok(registry.seen())
+}
+
+/// The known topics and what people did with them.
+pub async fn registry(app: &App) -> anyhow::Result<Registry> {
+    Ok(Registry {
+        topics: app.store.topics().await?,
+        edits: app.store.edits().await?,
+    })
+}

@@ -1,0 +1,158 @@
+//! Logs and metrics. Customers' words, names and secrets reach neither: fields are ids and counts.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error; `GROUNDSWELL_LOG` filters, such as `groundswell=debug`.
+pub fn start_logging(format: LogFormat, default_level: &str) {
+    let filter = EnvFilter::try_from_env("GROUNDSWELL_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,groundswell={default_level}")));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second start, in tests, keeps the first subscriber.
+    let _ = match format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+/// Names one source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    /// The source's id.
+    pub source: String,
+}
+
+/// Names one outcome of a source's records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RecordLabel {
+    /// The source's id.
+    pub source: String,
+    /// `new`, `changed`, `unchanged`, `removed` or `skipped`.
+    pub outcome: &'static str,
+}
+
+/// Names one kind of work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WorkLabel {
+    /// `pull`, `embed`, `assign`, `discover`, `index`, `close` or `deliver`.
+    pub work: &'static str,
+}
+
+/// Names one state of deliveries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeliveryLabel {
+    /// `waiting`, `sent` or `failed`.
+    pub state: &'static str,
+}
+
+type SecondsFamily = Family<WorkLabel, Histogram, fn() -> Histogram>;
+
+/// What `/metrics` shows.
+pub struct Metrics {
+    registry: Registry,
+    /// Records by source and outcome.
+    pub records: Family<RecordLabel, Counter<u64, AtomicU64>>,
+    /// Until when a source is known to be complete, in seconds since 1970.
+    pub complete_until: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// Failures in a row of a source.
+    pub failures: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// When a source is tried next, in seconds since 1970.
+    pub next_try: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// Deliveries by state.
+    pub deliveries: Family<DeliveryLabel, Gauge<i64, AtomicI64>>,
+    /// Share of the counting conversations in the last closed window without a topic, in thousandths.
+    pub unassigned: Gauge<i64, AtomicI64>,
+    /// How long pieces of work take.
+    pub work_seconds: SecondsFamily,
+    /// Pieces of work that failed.
+    pub work_failed: Family<WorkLabel, Counter<u64, AtomicU64>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.01, 4.0, 10));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("groundswell"),
+            records: Family::default(),
+            complete_until: Family::default(),
+            failures: Family::default(),
+            next_try: Family::default(),
+            deliveries: Family::default(),
+            unassigned: Gauge::default(),
+            work_seconds: Family::new_with_constructor(buckets),
+            work_failed: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "records",
+            "Records by source and outcome",
+            self.records.clone(),
+        );
+        registry.register(
+            "source_complete_until_seconds",
+            "Until when a source is known to be complete",
+            self.complete_until.clone(),
+        );
+        registry.register(
+            "source_failures",
+            "Failures in a row of a source; 0 is well",
+            self.failures.clone(),
+        );
+        registry.register(
+            "source_next_try_seconds",
+            "When a source is pulled next",
+            self.next_try.clone(),
+        );
+        registry.register("deliveries", "Deliveries by state", self.deliveries.clone());
+        registry.register(
+            "unassigned_per_mille",
+            "Conversations without a topic in the last closed window, of 1000",
+            self.unassigned.clone(),
+        );
+        registry.register(
+            "work_duration_seconds",
+            "How long pieces of work take",
+            self.work_seconds.clone(),
+        );
+        registry.register(
+            "work_failed",
+            "Pieces of work that failed",
+            self.work_failed.clone(),
+        );
+    }
+
+    /// The text that a Prometheus server reads.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if prometheus_client::encoding::text::encode(&mut text, &self.registry).is_err() {
+            let _ = writeln!(text, "# the metrics could not be written");
+        }
+        text
+    }
+}
