@@ -1,15 +1,14 @@
 //! The second step of a digest: reads the words of the conversations that the draft asked for, lets the rules judge, picks
 //! the items that matter most, and quotes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ConversationKey, Digest, Item, Stored, Suggestion, TrendState};
+use crate::model::{ConversationKey, Digest, FindingKind, Item, Stored, Suggestion, TrendState};
 
 use super::draft::{Candidate, Draft, shown_terms};
 use super::quotes;
 use super::render::some;
-use super::rules::{RULES, Rule, TopicFacts};
-use super::signals::Signals;
+use super::rules::{self, RULES, Rule, TopicFacts};
 
 /// What a change adds to an item's weight.
 const WEIGHT_OF_CHANGE: u64 = 15;
@@ -27,11 +26,7 @@ pub enum Outcome {
 
 /// Finishes a draft. `stored` holds the conversations of `Draft::keys`; one that is missing is not read and not quoted.
 pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Outcome {
-    let mut judged: Vec<Judged<'_>> = draft
-        .candidates
-        .iter()
-        .filter_map(|candidate| judge(candidate, stored))
-        .collect();
+    let mut judged = judge_all(draft, stored);
     if let Some(reason) = silence(draft, judged.len()) {
         return Outcome::Nothing(reason);
     }
@@ -77,22 +72,43 @@ impl Judged<'_> {
     }
 }
 
-fn judge<'a>(
-    candidate: &'a Candidate,
-    stored: &BTreeMap<ConversationKey, Stored>,
-) -> Option<Judged<'a>> {
-    let mut signals = Signals::default();
-    for (key, _) in &candidate.members {
-        if let Some(stored) = stored.get(key) {
-            signals.add(stored.text.as_str());
+fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Vec<Judged<'a>> {
+    let read = |candidate: &'a Candidate| {
+        let mut facts = candidate.facts.clone();
+        for (key, _) in &candidate.members {
+            if let Some(stored) = stored.get(key) {
+                facts.signals.add(stored.text.as_str());
+            }
+        }
+        (candidate, facts)
+    };
+    let mut read: Vec<(&Candidate, TopicFacts)> = draft.candidates.iter().map(read).collect();
+    let alone: Vec<Option<Judged<'_>>> = read
+        .iter()
+        .map(|(candidate, facts)| judge(candidate, facts))
+        .collect();
+    // Of a lumped category one topic speaks, the largest that has nothing more telling to say; lest the same is said thrice.
+    let mut spoken: BTreeSet<String> = BTreeSet::new();
+    for ((_, facts), judged) in read.iter_mut().zip(&alone) {
+        let lump = facts
+            .findings
+            .iter()
+            .find(|finding| finding.kind == FindingKind::Lumped);
+        let has_more_telling = judged
+            .as_ref()
+            .is_some_and(|judged| judged.rule.weight >= rules::LUMPED_WEIGHT);
+        if let Some(lump) = lump.filter(|_| !has_more_telling) {
+            facts.speaks_for_lump = spoken.insert(lump.sentence.clone());
         }
     }
-    let facts = TopicFacts {
-        signals,
-        ..candidate.facts.clone()
-    };
+    read.iter()
+        .filter_map(|(candidate, facts)| judge(candidate, facts))
+        .collect()
+}
+
+fn judge<'a>(candidate: &'a Candidate, facts: &TopicFacts) -> Option<Judged<'a>> {
     RULES.iter().find_map(|rule| {
-        let suggestion = (rule.judge)(&facts)?;
+        let suggestion = (rule.judge)(facts)?;
         Some(Judged {
             candidate,
             rule,
@@ -155,8 +171,6 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::super::{DigestConfig, Inputs, Published, canonical, draft};
     use super::*;
     use crate::model::{

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::counting::{Counts, count_windows};
 use crate::model::{
-    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, Finding, FindingKind,
-    OfficialReport, Topic, TopicId, TrendState, Window,
+    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
+    TrendState, Window,
 };
 use crate::reconcile::{self, CatchAll, Comparison, Row};
 
@@ -123,7 +123,6 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         &labels.collect(),
         &CatchAll::new(&inputs.config.catch_all),
     );
-    let speakers = lump_speakers(&findings, &counts);
     let mut candidates: Vec<Candidate> = inputs
         .topics
         .iter()
@@ -133,7 +132,6 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
             topic: topic.clone(),
             facts: TopicFacts {
                 findings: findings.get(&topic.id).cloned().unwrap_or_default(),
-                speaks_for_lump: speakers.contains(&topic.id),
                 ..topic_facts(inputs, topic, &counts, &tallies)
             },
             categories: categories(&rows, &topic.id, comparison.as_ref()),
@@ -226,27 +224,6 @@ fn is_large_enough(
     // Whoever is not known may be anybody.
     let customers = counts.topic_customers(topic) + conversations.saturating_sub(known);
     conversations >= config.conversations_min && customers >= config.customers_min
-}
-
-/// Of each lumped category only the largest of its topics speaks, lest the same is said three times.
-fn lump_speakers(findings: &BTreeMap<TopicId, Vec<Finding>>, counts: &Counts) -> BTreeSet<TopicId> {
-    let mut largest: BTreeMap<&str, (u64, &TopicId)> = BTreeMap::new();
-    for (topic, found) in findings {
-        for finding in found
-            .iter()
-            .filter(|finding| finding.kind == FindingKind::Lumped)
-        {
-            let size = counts.topic(topic);
-            let most = largest.entry(&finding.sentence).or_insert((size, topic));
-            if size > most.0 {
-                *most = (size, topic);
-            }
-        }
-    }
-    largest
-        .into_values()
-        .map(|(_, topic)| topic.clone())
-        .collect()
 }
 
 fn topic_facts(

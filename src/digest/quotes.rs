@@ -14,7 +14,7 @@ const LETTERS_MIN: usize = 15;
 /// Fewer words are a greeting, a name, a number.
 const WORDS_MIN: usize = 4;
 /// A first sentence shorter than this takes the next one with it.
-const LETTERS_SHORT: usize = 60;
+const LETTERS_SHORT: usize = 90;
 
 /// How sentences begin that greet, thank or close.
 const POLITE_STARTS: [&str; 22] = [

@@ -69,7 +69,7 @@ pub struct TopicFacts {
     pub change: Change,
     /// What the official categories hide.
     pub findings: Vec<Finding>,
-    /// Whether it is the largest topic of a lumped category.
+    /// Whether it speaks for a lumped category: only one of its topics does.
     pub speaks_for_lump: bool,
     /// The day on which it begins.
     pub burst: Option<Burst>,
@@ -116,6 +116,9 @@ const fn rule(
     }
 }
 
+/// The weight of a lumped category: rules that weigh more have something more telling to say of the topic.
+pub const LUMPED_WEIGHT: u64 = 50;
+
 /// All rules, the most telling first.
 pub const RULES: &[Rule] = &[
     rule("no_show", 50, Some(Signal::NoShow), no_show),
@@ -133,12 +136,12 @@ pub const RULES: &[Rule] = &[
     ),
     rule("burst_after_date", 60, None, burst_after_date),
     rule("hidden_under_catch_all", 60, None, hidden_under_catch_all),
+    rule("lumped_category", LUMPED_WEIGHT, None, lumped_category),
     rule("waiting", 40, Some(Signal::Waiting), waiting),
     rule("how_to", 35, Some(Signal::HowTo), how_to),
     rule("reopened", 45, None, reopened),
     rule("low_csat", 45, None, low_csat),
     rule("repeat_contact", 30, None, repeat_contact),
-    rule("lumped_category", 50, None, lumped_category),
     rule("back", 30, None, back),
     rule("new_topic", 35, None, new_topic),
     rule("rising", 30, None, rising),
@@ -172,22 +175,36 @@ impl TopicFacts {
             .then_some(share.hits)
     }
 
-    /// "9 of the 24 conversations", or "9 of the 80 conversations read" where not all were.
+    /// "9 of the 24 conversations", "all 24 conversations", or "9 of the 80 conversations that were read".
     fn of_read(&self, hits: u64) -> String {
         let read = self.signals.read;
+        let of = if hits == read {
+            "all".to_owned()
+        } else {
+            format!("{hits} of the")
+        };
         let suffix = if read < self.conversations {
             " that were read"
         } else {
             ""
         };
-        format!("{hits} of the {read} conversations{suffix}")
+        format!("{of} {read} conversations{suffix}")
     }
 
-    /// ", 20 of them with Terra 12" where surely most are.
+    /// "; 18 of this week's 20 are about Terra 12" where surely most are.
     fn product_words(&self) -> String {
+        let all = self.conversations;
         match &self.product {
-            Some((name, count)) if wilson(*count, self.conversations).low > 0.5 => {
-                format!(", {count} of the {} with {name}", self.conversations)
+            Some((name, count)) if wilson(*count, all).low > 0.5 => {
+                let of = if *count == all {
+                    "all".to_owned()
+                } else {
+                    count.to_string()
+                };
+                format!(
+                    "; {of} of this {}'s {all} are about {name}",
+                    self.cadence.noun()
+                )
             }
             _ => String::new(),
         }
@@ -393,7 +410,7 @@ fn lumped_category(facts: &TopicFacts) -> Option<Suggestion> {
         SuggestionKind::Process,
         "lumped_category",
         format!(
-            "One line of the official report holds several topics; this one is its largest, with {} conversations in all.",
+            "One line of the official report holds several topics; this one, with {} conversations, is one of them.",
             facts.conversations
         ),
         "split the category along these topics, so that each can be seen to grow or shrink",
@@ -614,7 +631,7 @@ mod tests {
         check(
             &facts,
             "begins_with_update",
-            "12 of the 20 conversations name an update or a version, 18 of the 20 with Terra 12; 21 conversations in the \
+            "12 of the 20 conversations name an update or a version; 18 of this week's 20 are about Terra 12; 21 conversations in the \
              6 days since Tuesday 17 March 2026, 1 in the 78 days before it.",
         );
         assert_eq!(
@@ -732,7 +749,7 @@ mod tests {
                 ..lumped
             },
             "lumped_category",
-            "One line of the official report holds several topics; this one is its largest, with 8 conversations in all.",
+            "One line of the official report holds several topics; this one, with 8 conversations, is one of them.",
         );
     }
 

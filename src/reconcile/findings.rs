@@ -22,8 +22,10 @@ const SPREAD_SHARE_MAX: f64 = 0.5;
 const SPREAD_LINE_SHARE_MAX: f64 = 0.3;
 /// A category is lumped when it is made of at least so many topics …
 const LUMPED_TOPICS_MIN: usize = 3;
-/// … each of which is surely more than this share of it.
+/// … each of which has at least this share of it …
 const LUMPED_SHARE_MIN: f64 = 0.1;
+/// … and surely more than this one.
+const LUMPED_SHARE_SURE: f64 = 0.05;
 
 /// Words that make a category a catch-all, wherever they stand in its name.
 const CATCH_ALL_WORDS: [&str; 15] = [
@@ -154,10 +156,10 @@ fn under_catch_all(
     Some(Finding {
         kind: FindingKind::Hidden,
         sentence: format!(
-            "{under} of {all} conversations are filed where no line of the report shows them: {}; of all other \
-             conversations, {} of {rest} are",
+            "{} conversations are filed where no line of the report shows them: {}; of the others, {} are",
+            out_of(under, all),
             places.join(", "),
-            hidden(whole) - under,
+            out_of(hidden(whole) - under, rest),
         ),
     })
 }
@@ -195,6 +197,19 @@ fn spread_thin(
     })
 }
 
+fn is_sizeable(count: u64, all: u64) -> bool {
+    count as f64 >= LUMPED_SHARE_MIN * all as f64 && wilson(count, all).low > LUMPED_SHARE_SURE
+}
+
+/// "7 of 9", or "all 7".
+fn out_of(count: u64, all: u64) -> String {
+    if count == all {
+        format!("all {all}")
+    } else {
+        format!("{count} of {all}")
+    }
+}
+
 /// By category: the topics that it is made of, and the sentence, where there are several.
 fn lumped(
     topics: &BTreeMap<TopicId, ByCategory>,
@@ -211,7 +226,7 @@ fn lumped(
         let mut members: Vec<(u64, &TopicId)> = topics
             .iter()
             .filter_map(|(topic, counts)| Some((*counts.get(&Some(key.clone()))?, topic)))
-            .filter(|(count, _)| wilson(*count, *all).low > LUMPED_SHARE_MIN)
+            .filter(|(count, _)| is_sizeable(*count, *all))
             .collect();
         members.sort_by_key(|(count, topic)| (std::cmp::Reverse(*count), (*topic).clone()));
         if *all < CATEGORY_CONVERSATIONS_MIN || members.len() < LUMPED_TOPICS_MIN {
@@ -225,10 +240,15 @@ fn lumped(
             })
             .collect();
         let rest = all - members.iter().map(|(count, _)| count).sum::<u64>();
+        let rest = if rest == 0 {
+            String::new()
+        } else {
+            format!("; {rest} others")
+        };
         let finding = Finding {
             kind: FindingKind::Lumped,
             sentence: format!(
-                "the category \u{201c}{}\u{201d} with {all} conversations is {} topics: {}; {rest} others",
+                "the category \u{201c}{}\u{201d} with {all} conversations is {} topics: {}{rest}",
                 names[key],
                 members.len(),
                 parts.join(", "),
@@ -283,7 +303,7 @@ mod tests {
             sentences(&rows),
             [
                 "a: 12 of 14 conversations are filed where no line of the report shows them: 11 under “Other”, \
-              1 under no category; of all other conversations, 2 of 32 are"
+              1 under no category; of the others, 2 of 32 are"
             ]
         );
     }

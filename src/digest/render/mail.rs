@@ -1,6 +1,6 @@
 //! For mail: a subject, plain text, and HTML that also old mail readers show: tables, inline styles, nothing to load.
 
-use crate::model::Digest;
+use crate::model::{Cadence, Digest};
 
 use super::html::fill;
 use super::view::View;
@@ -26,7 +26,12 @@ pub fn mail(digest: &Digest, base_url: &str) -> Rendered {
 }
 
 fn subject(digest: &Digest, view: &View) -> String {
-    let window = format!("{} {}", digest.cadence.noun(), plain(&digest.window, 20));
+    let noun = match digest.cadence {
+        Cadence::Daily => "Day",
+        Cadence::Weekly => "Week",
+        Cadence::Monthly => "Month",
+    };
+    let window = format!("{noun} {}", plain(&digest.window, 20));
     let more = match digest.items.len() {
         0 | 1 => String::new(),
         items => format!(" and {} more", items - 1),

@@ -91,8 +91,14 @@ impl Page {
         self.gap();
         let title = format!("{}. {}", item.number, item.label);
         self.line(&title, 0, 3);
-        let course = spark(&item.course);
-        self.line(&format!("{}   {course}", item.numbers), 3, 3);
+        self.line(&item.numbers, 3, 3);
+        if !item.course.is_empty() {
+            self.line(
+                &format!("{} {}", spark(&item.course), item.course_words),
+                3,
+                3,
+            );
+        }
         self.line(&capital(&item.change), 3, 3);
         if !item.filed.is_empty() {
             self.line(&format!("Officially: {}", item.filed), 3, 15);

@@ -121,6 +121,7 @@ impl Size {
         };
         let mut steps = vec![
             with(items, usize::MAX, true),
+            with(items, 2, true),
             with(items, 1, true),
             with(items, 0, true),
         ];
