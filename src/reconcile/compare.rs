@@ -8,66 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cause, Exclusion, Fact, Kind, ReportBasis, ReportRow, State, Window};
 
+use super::causes;
 use super::report::{line_key, line_name};
-
-/// The names of causes, as they stand in files and digests.
-pub mod causes {
-    /// Opened in the window and counted by us; the report counts by closing, and it was closed later or not yet.
-    pub const CLOSED_LATER: &str = "closed_later";
-    /// Opened before the window and closed in it; the report counts by closing.
-    pub const OPENED_EARLIER: &str = "opened_earlier";
-    /// Call notes, which the report does not count.
-    pub const CALL_NOTES: &str = "call_notes";
-    /// Never categorised, and the report has no line for that.
-    pub const NEVER_CATEGORISED: &str = "never_categorised";
-    /// Merged into another conversation; the report counts both.
-    pub const MERGED: &str = "merged";
-    /// Spam, which the report counts.
-    pub const SPAM: &str = "spam";
-    /// Deleted since the report was made.
-    pub const DELETED: &str = "deleted";
-    /// Automatic mail, which the report counts.
-    pub const AUTOMATIC: &str = "automatic";
-    /// Without any words, which the report counts.
-    pub const EMPTY: &str = "empty";
-    /// A source was not complete, and the report has more than we do.
-    pub const SOURCE_INCOMPLETE: &str = "source_incomplete";
-    /// What no cause explains.
-    pub const UNEXPLAINED: &str = "unexplained";
-
-    /// All names, in the order in which they are shown.
-    pub const ALL: [&str; 11] = [
-        CLOSED_LATER,
-        OPENED_EARLIER,
-        CALL_NOTES,
-        NEVER_CATEGORISED,
-        MERGED,
-        SPAM,
-        DELETED,
-        AUTOMATIC,
-        EMPTY,
-        SOURCE_INCOMPLETE,
-        UNEXPLAINED,
-    ];
-
-    /// What the name means, for people.
-    pub fn phrase(cause: &str) -> &str {
-        match cause {
-            CLOSED_LATER => "opened in the period, solved later or still open",
-            OPENED_EARLIER => "opened earlier, solved in the period",
-            CALL_NOTES => "call notes, not in the helpdesk's report",
-            NEVER_CATEGORISED => "never categorised",
-            MERGED => "merged into another conversation",
-            SPAM => "spam",
-            DELETED => "deleted since",
-            AUTOMATIC => "automatic mail",
-            EMPTY => "without any words",
-            SOURCE_INCOMPLETE => "a source is incomplete",
-            UNEXPLAINED => "unexplained",
-            other => other,
-        }
-    }
-}
 
 /// One line: what the report counts, what we count, and why they differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! `compare` splits official minus ours into named causes, one cause for each conversation.
 //! `findings` says what the official lines hide or lump together. `report` reads official reports.
 
+pub mod causes;
 mod compare;
 mod findings;
 mod interval;
@@ -13,9 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Fact, State, TopicId, Window};
 
-pub use compare::{
-    Comparison, Definition, Difference, causes, compare, differences, own_categories,
-};
+pub use compare::{Comparison, Definition, Difference, compare, differences, own_categories};
 pub use findings::{CatchAll, findings};
 pub use interval::{Interval, wilson};
 

@@ -6,6 +6,7 @@ mod links;
 mod mail;
 mod markdown;
 mod matrix;
+mod sentences;
 mod slack;
 mod teams;
 mod text;

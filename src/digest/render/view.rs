@@ -4,24 +4,24 @@
 
 use serde::Serialize;
 
-use crate::model::{
-    CategoryShare, Change, Digest, FindingKind, Item, OfficialSide, Quote, Revision, TrendState,
-};
-use crate::reconcile::causes;
+use crate::model::{Digest, FindingKind, Item, Quote};
 
 use super::links::Links;
-use super::words::{decimal, percent, plain, some, window};
+use super::sentences::{
+    change, course_words, filed, official, revised, sentence, summary, unassigned,
+};
+use super::words::{percent, plain, some, window};
 
 const LABEL_MAX: usize = 120;
-const SENTENCE_MAX: usize = 600;
+/// Letters of a sentence.
+pub const SENTENCE_MAX: usize = 600;
 const QUOTE_MAX: usize = 300;
-const NAME_MAX: usize = 80;
+/// Letters of a name in a sentence.
+pub const NAME_MAX: usize = 80;
 const KEY_MAX: usize = 80;
 const COURSE_MAX: usize = 24;
-/// Categories of an item that are named; the others are added up.
-const CATEGORIES_MAX: usize = 3;
 /// Lines of a list at the foot: notes, revisions, causes.
-const LIST_MAX: usize = 12;
+pub const LIST_MAX: usize = 12;
 
 /// A digest in words.
 #[derive(Clone, Debug, Serialize)]
@@ -184,37 +184,6 @@ impl View {
     }
 }
 
-fn summary(digest: &Digest) -> Vec<String> {
-    let totals = &digest.totals;
-    let noun = digest.cadence.noun();
-    let counted = totals.assigned.saturating_add(totals.unassigned);
-    let mut first = some(counted, "conversation");
-    if totals.customers > 0 {
-        first.push_str(&format!(" of {}", some(totals.customers, "customer")));
-    }
-    if let Some(previous) = totals.previous {
-        first.push_str(&format!("; {previous} in the {noun} before"));
-    }
-    let mut lines = vec![first + "."];
-    let excluded: u64 = totals
-        .excluded
-        .iter()
-        .fold(0, |sum, (_, count)| sum.saturating_add(*count));
-    if excluded > 0 {
-        let reasons: Vec<String> = totals
-            .excluded
-            .iter()
-            .take(LIST_MAX)
-            .map(|(reason, count)| format!("{} {count}", plain(reason, NAME_MAX)))
-            .collect();
-        lines.push(format!(
-            "{excluded} more were pulled and do not count: {}.",
-            reasons.join(", ")
-        ));
-    }
-    lines
-}
-
 fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: Size) -> ItemView {
     let mut numbers = some(item.conversations, "conversation");
     if item.customers > 0 {
@@ -266,26 +235,6 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
     }
 }
 
-/// One sentence, with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let text = plain(text, SENTENCE_MAX);
-    if text.is_empty() {
-        return text;
-    }
-    let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    let rest = letters.as_str();
-    let stop = if text.ends_with(['.', '!', '?', '…']) {
-        ""
-    } else {
-        "."
-    };
-    format!("{first}{rest}{stop}")
-}
-
 fn quote_view(quote: &Quote, links: &Links) -> QuoteView {
     QuoteView {
         text: plain(&quote.text, QUOTE_MAX),
@@ -294,144 +243,8 @@ fn quote_view(quote: &Quote, links: &Links) -> QuoteView {
     }
 }
 
-fn change(change: &Change, digest: &Digest) -> String {
-    let noun = digest.cadence.noun();
-    let before = match change.windows {
-        0 => return format!("no {noun} before to compare with"),
-        1 => format!("the {noun} before"),
-        windows => format!("the {windows} {noun}s before"),
-    };
-    let usual = format!(
-        "{} had {} a {noun}, so {} to {} would be usual",
-        before,
-        decimal(change.baseline),
-        decimal(change.low.max(0.0).floor()),
-        decimal(change.high.max(0.0).ceil()),
-    );
-    match change.state {
-        TrendState::New => format!("new: none in {before}"),
-        TrendState::Back => format!("back: none in {before}, but earlier"),
-        TrendState::Gone => format!("gone: {usual}"),
-        TrendState::Rising => format!("rising: {usual}"),
-        TrendState::Falling => format!("falling: {usual}"),
-        TrendState::Steady => format!("steady: {usual}"),
-    }
-}
-
-/// What the official report says of the same conversations.
-fn filed(categories: &[CategoryShare]) -> String {
-    let mut parts: Vec<String> = categories
-        .iter()
-        .take(CATEGORIES_MAX)
-        .map(|share| {
-            let place = match &share.category {
-                Some(name) => format!("under \u{201c}{}\u{201d}", plain(name, NAME_MAX)),
-                None => "never categorised".to_owned(),
-            };
-            match share.official {
-                Some(official) => format!(
-                    "{} {place} (the report has {official} there)",
-                    share.conversations
-                ),
-                None => format!("{} {place}", share.conversations),
-            }
-        })
-        .collect();
-    let rest = categories.get(CATEGORIES_MAX..).unwrap_or_default();
-    if !rest.is_empty() {
-        let count = rest
-            .iter()
-            .fold(0_u64, |sum, share| sum.saturating_add(share.conversations));
-        parts.push(format!(
-            "{count} under {}",
-            if rest.len() == 1 {
-                "another one".to_owned()
-            } else {
-                format!("{} others", rest.len())
-            }
-        ));
-    }
-    parts.join(", ")
-}
-
-fn official(side: &OfficialSide) -> OfficialView {
-    let difference = i128::from(side.official) - i128::from(side.ours);
-    let because = if difference == 0 && side.causes.is_empty() {
-        ""
-    } else {
-        " The difference is:"
-    };
-    OfficialView {
-        sentence: format!(
-            "The official side, \u{201c}{}\u{201d}, has {} ({}); we count {}.{because}",
-            plain(&side.report, NAME_MAX),
-            side.official,
-            plain(&side.definition, SENTENCE_MAX),
-            side.ours,
-        ),
-        causes: side
-            .causes
-            .iter()
-            .take(LIST_MAX)
-            .map(|cause| {
-                (
-                    signed(cause.conversations),
-                    plain(causes::phrase(&cause.cause), NAME_MAX),
-                )
-            })
-            .collect(),
-    }
-}
-
-fn signed(number: i64) -> String {
-    match number {
-        number if number < 0 => format!("\u{2212}{}", number.unsigned_abs()),
-        number => format!("+{number}"),
-    }
-}
-
-fn unassigned(digest: &Digest) -> String {
-    let rest = &digest.unassigned;
-    let verb = if rest.conversations == 1 {
-        "belongs"
-    } else {
-        "belong"
-    };
-    let count = some(rest.conversations, "conversation");
-    let mut sentence = format!("{count} ({}) {verb} to no topic", percent(rest.share));
-    if let Some(previous) = rest.previous_share {
-        sentence.push_str(&format!(
-            "; {} in the {} before",
-            percent(previous),
-            digest.cadence.noun()
-        ));
-    }
-    sentence + "."
-}
-
-fn revised(revision: &Revision, digest: &Digest) -> String {
-    let late = i128::from(revision.arrived_late);
-    let other = i128::from(revision.now) - i128::from(revision.was) - late;
-    let mut why = Vec::new();
-    if late > 0 {
-        why.push(format!("{late} arrived late"));
-    }
-    if other != 0 {
-        why.push(format!(
-            "{other:+} because conversations were merged, deleted, or found to be spam or not"
-        ));
-    }
-    format!(
-        "The {} {} is now {}, was {}: {}.",
-        digest.cadence.noun(),
-        plain(&revision.window, NAME_MAX),
-        revision.now,
-        revision.was,
-        why.join(", "),
-    )
-}
-
-fn last_windows(course: &[(String, u64)]) -> &[(String, u64)] {
+/// The windows of a course that are shown.
+pub fn last_windows(course: &[(String, u64)]) -> &[(String, u64)] {
     &course[course.len().saturating_sub(COURSE_MAX)..]
 }
 
@@ -452,12 +265,6 @@ fn bars(course: &[(String, u64)]) -> Vec<Bar> {
         }
     };
     course.iter().map(bar).collect()
-}
-
-fn course_words(course: &[(String, u64)], digest: &Digest) -> String {
-    let course = last_windows(course);
-    let counts: Vec<String> = course.iter().map(|(_, count)| count.to_string()).collect();
-    format!("by {}: {}", digest.cadence.noun(), counts.join(" "))
 }
 
 fn left_out(digest: &Digest, shown: &[ItemView]) -> Option<String> {

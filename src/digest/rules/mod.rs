@@ -4,6 +4,9 @@
 //! A rule never claims more than its numbers: it says how many of how many, and it fires only where the interval of that
 //! share leaves no doubt. Each suggestion says what would prove it wrong.
 
+mod counted;
+mod wording;
+
 use crate::model::{Cadence, Change, Finding, FindingKind, Suggestion, SuggestionKind, TrendState};
 use crate::reconcile::wilson;
 
@@ -15,15 +18,6 @@ use super::signals::{Signal, Signals};
 const WORDING_SHARE: f64 = 0.25;
 /// … and in at least so many conversations.
 const WORDING_HITS_MIN: u64 = 4;
-/// Reopened or badly rated conversations below this number claim nothing.
-const HITS_MIN: u64 = 3;
-/// Conversations a customer that make a topic a repeated one, and the fewest conversations to say so.
-const REPEAT_RATIO: f64 = 1.5;
-const REPEAT_CONVERSATIONS_MIN: u64 = 8;
-/// A topic is large when it is among the first so many, with at least this share and number.
-const LARGE_RANK_MAX: usize = 3;
-const LARGE_SHARE: f64 = 0.1;
-const LARGE_CONVERSATIONS_MIN: u64 = 10;
 
 /// So many out of so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,31 +115,41 @@ pub const LUMPED_WEIGHT: u64 = 50;
 
 /// All rules, the most telling first.
 pub const RULES: &[Rule] = &[
-    rule("no_show", 50, Some(Signal::NoShow), no_show),
+    rule("no_show", 50, Some(Signal::NoShow), wording::no_show),
     rule(
         "promised_not_delivered",
         65,
         Some(Signal::Promised),
-        promised_not_delivered,
+        wording::promised_not_delivered,
     ),
     rule(
         "begins_with_update",
         70,
         Some(Signal::Update),
-        begins_with_update,
+        wording::begins_with_update,
     ),
-    rule("burst_after_date", 60, None, burst_after_date),
-    rule("hidden_under_catch_all", 60, None, hidden_under_catch_all),
-    rule("lumped_category", LUMPED_WEIGHT, None, lumped_category),
-    rule("waiting", 40, Some(Signal::Waiting), waiting),
-    rule("how_to", 35, Some(Signal::HowTo), how_to),
-    rule("reopened", 45, None, reopened),
-    rule("low_csat", 45, None, low_csat),
-    rule("repeat_contact", 30, None, repeat_contact),
-    rule("back", 30, None, back),
-    rule("new_topic", 35, None, new_topic),
-    rule("rising", 30, None, rising),
-    rule("steady_large", 10, None, steady_large),
+    rule("burst_after_date", 60, None, counted::burst_after_date),
+    rule(
+        "hidden_under_catch_all",
+        60,
+        None,
+        counted::hidden_under_catch_all,
+    ),
+    rule(
+        "lumped_category",
+        LUMPED_WEIGHT,
+        None,
+        counted::lumped_category,
+    ),
+    rule("waiting", 40, Some(Signal::Waiting), wording::waiting),
+    rule("how_to", 35, Some(Signal::HowTo), wording::how_to),
+    rule("reopened", 45, None, counted::reopened),
+    rule("low_csat", 45, None, counted::low_csat),
+    rule("repeat_contact", 30, None, counted::repeat_contact),
+    rule("back", 30, None, counted::back),
+    rule("new_topic", 35, None, counted::new_topic),
+    rule("rising", 30, None, counted::rising),
+    rule("steady_large", 10, None, counted::steady_large),
 ];
 
 impl TopicFacts {
@@ -250,248 +254,6 @@ fn begins_words(burst: &Burst) -> String {
         day_words(burst),
         burst.before,
         burst.days_before,
-    )
-}
-
-fn no_show(facts: &TopicFacts) -> Option<Suggestion> {
-    let hits = facts.wording(Signal::NoShow)?;
-    facts.suggest(
-        SuggestionKind::Service,
-        "no_show",
-        format!("{} say that nobody came or that a visit was missed.", facts.of_read(hits)),
-        "check these visits against the dispatch log: who was told what, and when; then call each customer before the visit",
-        "the dispatch log shows that most of these visits took place in their time window",
-    )
-}
-
-fn promised_not_delivered(facts: &TopicFacts) -> Option<Suggestion> {
-    let hits = facts.wording(Signal::Promised)?;
-    facts.suggest(
-        SuggestionKind::Process,
-        "promised_not_delivered",
-        format!("{} say that something was promised or sold as included.", facts.of_read(hits)),
-        "take these conversations to sales, settle what the offer includes, and give service one answer until then",
-        "the contracts of these customers name it plainly as not included, or as included and delivered",
-    )
-}
-
-fn begins_with_update(facts: &TopicFacts) -> Option<Suggestion> {
-    let hits = facts.wording(Signal::Update)?;
-    if !facts.grows() && facts.burst.is_none() {
-        return None;
-    }
-    let begins = facts
-        .burst
-        .as_ref()
-        .map(|burst| format!("; {}", begins_words(burst)));
-    facts.suggest(
-        SuggestionKind::Product,
-        "begins_with_update",
-        format!(
-            "{} name an update or a version{}{}.",
-            facts.of_read(hits),
-            facts.product_words(),
-            begins.unwrap_or_default()
-        ),
-        "compare the versions of these customers' devices with those that work, then fix the release or take it back",
-        "as many of these customers' devices still run the version before",
-    )
-}
-
-fn burst_after_date(facts: &TopicFacts) -> Option<Suggestion> {
-    let burst = facts.burst.as_ref().filter(|_| facts.grows())?;
-    facts.suggest(
-        SuggestionKind::Product,
-        "burst_after_date",
-        format!("It begins on a day: {}{}.", begins_words(burst), facts.product_words()),
-        format!("find out what changed on {} or shortly before: a release, a delivery, a letter, the weather", day_words(burst)),
-        "other topics that cannot have the same cause begin on the same day",
-    )
-}
-
-fn hidden_under_catch_all(facts: &TopicFacts) -> Option<Suggestion> {
-    if !facts.has(FindingKind::Hidden) {
-        return None;
-    }
-    let noun = facts.cadence.noun();
-    facts.suggest(
-        SuggestionKind::Process,
-        "hidden_under_catch_all",
-        format!(
-            "A category of its own would show {} conversations of this {noun} that no line of the official report shows.",
-            facts.conversations
-        ),
-        "add the category in the helpdesk and file these conversations under it",
-        format!("with the category in place, hardly any conversation is filed under it in the next {noun}s"),
-    )
-}
-
-fn waiting(facts: &TopicFacts) -> Option<Suggestion> {
-    let hits = facts.wording(Signal::Waiting)?;
-    facts.suggest(
-        SuggestionKind::Process,
-        "waiting",
-        format!(
-            "{} speak of waiting, of weeks, or of having no date.",
-            facts.of_read(hits)
-        ),
-        "find out which part or step they wait for, and give each of these customers a date",
-        "the order system shows that these customers were given a date and that it was kept",
-    )
-}
-
-fn how_to(facts: &TopicFacts) -> Option<Suggestion> {
-    let hits = facts.wording(Signal::HowTo)?;
-    facts.suggest(
-        SuggestionKind::Product,
-        "how_to",
-        format!("{} ask how something is done.", facts.of_read(hits)),
-        "put the answer where they look for it (display, app, first page of the manual) and try it with three of these customers",
-        "customers who have the answer at hand ask as often as those who have not",
-    )
-}
-
-fn reopened(facts: &TopicFacts) -> Option<Suggestion> {
-    let (here, elsewhere) = (facts.reopened, facts.reopened_elsewhere);
-    if !here.is_above(elsewhere.rate(), HITS_MIN) {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Service,
-        "reopened",
-        format!(
-            "{} of {} conversations were reopened; of all others {} of {}.",
-            here.hits, here.all, elsewhere.hits, elsewhere.all
-        ),
-        "read what was missing when they were first solved, and write one answer that has it",
-        "most of them were reopened only to say thanks or for another matter",
-    )
-}
-
-fn low_csat(facts: &TopicFacts) -> Option<Suggestion> {
-    let (here, elsewhere) = (facts.unhappy, facts.unhappy_elsewhere);
-    if !here.is_above(elsewhere.rate(), HITS_MIN) {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Service,
-        "low_csat",
-        format!(
-            "{} of {} ratings are in the lower half; of all other conversations {} of {}.",
-            here.hits, here.all, elsewhere.hits, elsewhere.all
-        ),
-        "call three of these customers and ask what they had expected",
-        "the comments to these ratings are about something else",
-    )
-}
-
-fn repeat_contact(facts: &TopicFacts) -> Option<Suggestion> {
-    let ratio = facts.with_customer as f64 / facts.customers.max(1) as f64;
-    if facts.with_customer < REPEAT_CONVERSATIONS_MIN || ratio < REPEAT_RATIO {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Service,
-        "repeat_contact",
-        format!(
-            "{} conversations come from {} customers, {ratio:.1} each.",
-            facts.with_customer, facts.customers
-        ),
-        "read their second conversations and find what the first answer lacked",
-        "the second conversations are about another device or another matter",
-    )
-}
-
-fn lumped_category(facts: &TopicFacts) -> Option<Suggestion> {
-    if !facts.speaks_for_lump || !facts.has(FindingKind::Lumped) {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Process,
-        "lumped_category",
-        format!(
-            "One line of the official report holds several topics; this one, with {} conversations, is one of them.",
-            facts.conversations
-        ),
-        "split the category along these topics, so that each can be seen to grow or shrink",
-        "those who solve them say that it is the same fault with the same remedy",
-    )
-}
-
-fn back(facts: &TopicFacts) -> Option<Suggestion> {
-    if !facts.moves(TrendState::Back) {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Service,
-        "back",
-        format!(
-            "It is back: {} conversations, none in {}.",
-            facts.conversations,
-            facts.baseline_words()
-        ),
-        "look up what was done about it the last time, and whether it was undone",
-        "these conversations were opened late and are about the time before",
-    )
-}
-
-fn new_topic(facts: &TopicFacts) -> Option<Suggestion> {
-    if !facts.moves(TrendState::New) {
-        return None;
-    }
-    let noun = facts.cadence.noun();
-    facts.suggest(
-        SuggestionKind::Service,
-        "new_topic",
-        format!(
-            "It is new: {} conversations, none in {}.",
-            facts.conversations,
-            facts.baseline_words()
-        ),
-        "read them, write down what they have in common, and tell whom it concerns",
-        format!("it is gone in the next {noun} though nobody did anything"),
-    )
-}
-
-fn rising(facts: &TopicFacts) -> Option<Suggestion> {
-    if !facts.moves(TrendState::Rising) {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Service,
-        "rising",
-        format!(
-            "It rises: {} conversations, where {} make {:.0} to {:.0} likely.",
-            facts.conversations,
-            facts.baseline_words(),
-            facts.change.low.max(0.0).floor(),
-            facts.change.high.ceil(),
-        ),
-        "ask those who took these calls what is different, and look for one product, place or date that they share",
-        format!("the next {}s are back within that range by themselves", facts.cadence.noun()),
-    )
-}
-
-fn steady_large(facts: &TopicFacts) -> Option<Suggestion> {
-    let share = Share::of(facts.conversations, facts.counted);
-    let is_large = facts.rank <= LARGE_RANK_MAX
-        && facts.conversations >= LARGE_CONVERSATIONS_MIN
-        && share.rate() >= LARGE_SHARE;
-    if !is_large {
-        return None;
-    }
-    facts.suggest(
-        SuggestionKind::Process,
-        "steady_large",
-        format!(
-            "{} of {} conversations of this {} are about it, place {} of all topics.",
-            share.hits,
-            share.all,
-            facts.cadence.noun(),
-            facts.rank
-        ),
-        "take ten of them and write down for each what would have made it unnecessary",
-        "no two of the ten have the same cause",
     )
 }
 

@@ -1,0 +1,210 @@
+//! The sentences of a view: numbers in words.
+
+use crate::model::{CategoryShare, Change, Digest, OfficialSide, Revision, TrendState};
+use crate::reconcile::causes;
+
+use super::view::{LIST_MAX, NAME_MAX, OfficialView, SENTENCE_MAX, last_windows};
+use super::words::{decimal, percent, plain, some};
+
+/// Categories of an item that are named; the others are added up.
+const CATEGORIES_MAX: usize = 3;
+
+/// The totals of the window.
+pub fn summary(digest: &Digest) -> Vec<String> {
+    let totals = &digest.totals;
+    let noun = digest.cadence.noun();
+    let counted = totals.assigned.saturating_add(totals.unassigned);
+    let mut first = some(counted, "conversation");
+    if totals.customers > 0 {
+        first.push_str(&format!(" of {}", some(totals.customers, "customer")));
+    }
+    if let Some(previous) = totals.previous {
+        first.push_str(&format!("; {previous} in the {noun} before"));
+    }
+    let mut lines = vec![first + "."];
+    let excluded: u64 = totals
+        .excluded
+        .iter()
+        .fold(0, |sum, (_, count)| sum.saturating_add(*count));
+    if excluded > 0 {
+        let reasons: Vec<String> = totals
+            .excluded
+            .iter()
+            .take(LIST_MAX)
+            .map(|(reason, count)| format!("{} {count}", plain(reason, NAME_MAX)))
+            .collect();
+        lines.push(format!(
+            "{excluded} more were pulled and do not count: {}.",
+            reasons.join(", ")
+        ));
+    }
+    lines
+}
+
+/// One sentence, with a capital letter and a full stop.
+pub fn sentence(text: &str) -> String {
+    let text = plain(text, SENTENCE_MAX);
+    if text.is_empty() {
+        return text;
+    }
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    let rest = letters.as_str();
+    let stop = if text.ends_with(['.', '!', '?', '…']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{first}{rest}{stop}")
+}
+
+/// How a topic moves, against its baseline.
+pub fn change(change: &Change, digest: &Digest) -> String {
+    let noun = digest.cadence.noun();
+    let before = match change.windows {
+        0 => return format!("no {noun} before to compare with"),
+        1 => format!("the {noun} before"),
+        windows => format!("the {windows} {noun}s before"),
+    };
+    let usual = format!(
+        "{} had {} a {noun}, so {} to {} would be usual",
+        before,
+        decimal(change.baseline),
+        decimal(change.low.max(0.0).floor()),
+        decimal(change.high.max(0.0).ceil()),
+    );
+    match change.state {
+        TrendState::New => format!("new: none in {before}"),
+        TrendState::Back => format!("back: none in {before}, but earlier"),
+        TrendState::Gone => format!("gone: {usual}"),
+        TrendState::Rising => format!("rising: {usual}"),
+        TrendState::Falling => format!("falling: {usual}"),
+        TrendState::Steady => format!("steady: {usual}"),
+    }
+}
+
+/// What the official report says of the same conversations.
+pub fn filed(categories: &[CategoryShare]) -> String {
+    let mut parts: Vec<String> = categories
+        .iter()
+        .take(CATEGORIES_MAX)
+        .map(|share| {
+            let place = match &share.category {
+                Some(name) => format!("under \u{201c}{}\u{201d}", plain(name, NAME_MAX)),
+                None => "never categorised".to_owned(),
+            };
+            match share.official {
+                Some(official) => format!(
+                    "{} {place} (the report has {official} there)",
+                    share.conversations
+                ),
+                None => format!("{} {place}", share.conversations),
+            }
+        })
+        .collect();
+    let rest = categories.get(CATEGORIES_MAX..).unwrap_or_default();
+    if !rest.is_empty() {
+        let count = rest
+            .iter()
+            .fold(0_u64, |sum, share| sum.saturating_add(share.conversations));
+        parts.push(format!(
+            "{count} under {}",
+            if rest.len() == 1 {
+                "another one".to_owned()
+            } else {
+                format!("{} others", rest.len())
+            }
+        ));
+    }
+    parts.join(", ")
+}
+
+/// The official side and the causes of the difference.
+pub fn official(side: &OfficialSide) -> OfficialView {
+    let difference = i128::from(side.official) - i128::from(side.ours);
+    let because = if difference == 0 && side.causes.is_empty() {
+        ""
+    } else {
+        " The difference is:"
+    };
+    OfficialView {
+        sentence: format!(
+            "The official side, \u{201c}{}\u{201d}, has {} ({}); we count {}.{because}",
+            plain(&side.report, NAME_MAX),
+            side.official,
+            plain(&side.definition, SENTENCE_MAX),
+            side.ours,
+        ),
+        causes: side
+            .causes
+            .iter()
+            .take(LIST_MAX)
+            .map(|cause| {
+                (
+                    signed(cause.conversations),
+                    plain(causes::phrase(&cause.cause), NAME_MAX),
+                )
+            })
+            .collect(),
+    }
+}
+
+fn signed(number: i64) -> String {
+    match number {
+        number if number < 0 => format!("\u{2212}{}", number.unsigned_abs()),
+        number => format!("+{number}"),
+    }
+}
+
+/// What belongs to no topic.
+pub fn unassigned(digest: &Digest) -> String {
+    let rest = &digest.unassigned;
+    let verb = if rest.conversations == 1 {
+        "belongs"
+    } else {
+        "belong"
+    };
+    let count = some(rest.conversations, "conversation");
+    let mut sentence = format!("{count} ({}) {verb} to no topic", percent(rest.share));
+    if let Some(previous) = rest.previous_share {
+        sentence.push_str(&format!(
+            "; {} in the {} before",
+            percent(previous),
+            digest.cadence.noun()
+        ));
+    }
+    sentence + "."
+}
+
+/// A number of an earlier digest that is another one now.
+pub fn revised(revision: &Revision, digest: &Digest) -> String {
+    let late = i128::from(revision.arrived_late);
+    let other = i128::from(revision.now) - i128::from(revision.was) - late;
+    let mut why = Vec::new();
+    if late > 0 {
+        why.push(format!("{late} arrived late"));
+    }
+    if other != 0 {
+        why.push(format!(
+            "{other:+} because conversations were merged, deleted, or found to be spam or not"
+        ));
+    }
+    format!(
+        "The {} {} is now {}, was {}: {}.",
+        digest.cadence.noun(),
+        plain(&revision.window, NAME_MAX),
+        revision.now,
+        revision.was,
+        why.join(", "),
+    )
+}
+
+/// The counts of the last windows.
+pub fn course_words(course: &[(String, u64)], digest: &Digest) -> String {
+    let course = last_windows(course);
+    let counts: Vec<String> = course.iter().map(|(_, count)| count.to_string()).collect();
+    format!("by {}: {}", digest.cadence.noun(), counts.join(" "))
+}

@@ -1,0 +1,153 @@
+//! Any digest, with anything in it.
+
+use proptest::prelude::*;
+
+use crate::model::{
+    Cadence, CategoryShare, Cause, Change, ConversationKey, Digest, DigestId, Finding, FindingKind,
+    Item, OfficialSide, Quote, Revision, Suggestion, SuggestionKind, TopicId, Totals, TrendState,
+    Unassigned,
+};
+
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => any::<String>(),
+        6 => "[ -~\n]{0,300}",
+        1 => prop::sample::select(vec![
+            "<script>alert(1)</script>", "*bold* _it_ ~no~ `code`", "<!channel> <@U1> <http://x.y|z>", "](http://x.y) ![i](x)",
+            "{{DATE(2026-03-24T06:00:00Z, SHORT)}}", "@room @here", "\u{202E}drow\u{202C} \u{0}\u{7}\u{1b}[31m", "=1+1\r\nBcc: a@b.c",
+            "שלום עולם", "🙂👩‍👩‍👧", "\" onmouseover=\"x", "</td></table>", "", "   ",
+        ]).prop_map(str::to_owned),
+        1 => (0_usize..4, 1_usize..5_000).prop_map(|(kind, count)| ["x", "<", "\u{1F600}", "\" "][kind].repeat(count)),
+    ]
+}
+
+fn count() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0_u64..500, 1 => any::<u64>()]
+}
+
+fn signed() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => -500_i64..500, 1 => any::<i64>()]
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![4 => 0.0..100.0, 1 => any::<f64>()]
+}
+
+fn list<T: std::fmt::Debug>(
+    of: impl Strategy<Value = T>,
+    most: usize,
+) -> impl Strategy<Value = Vec<T>> {
+    prop::collection::vec(of, 0..=most)
+}
+
+prop_compose! {
+    fn quote()(
+        source in words(),
+        id in words(),
+        text in words(),
+        url in prop::option::of(prop_oneof![
+            words(),
+            "https://desk\\.example/[ -~]{0,80}",
+            Just("javascript:alert(1)".to_owned()),
+        ]),
+    ) -> Quote {
+        Quote { key: ConversationKey::new(source, id), text, url }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let state = prop::sample::select(vec![
+        TrendState::New,
+        TrendState::Rising,
+        TrendState::Steady,
+        TrendState::Falling,
+        TrendState::Gone,
+        TrendState::Back,
+    ]);
+    (state, number(), 0_u32..20, number(), number()).prop_map(
+        |(state, baseline, windows, low, high)| Change {
+            state,
+            baseline,
+            windows,
+            low,
+            high,
+        },
+    )
+}
+
+fn suggestion() -> impl Strategy<Value = Suggestion> {
+    let kind = prop::sample::select(vec![
+        SuggestionKind::Product,
+        SuggestionKind::Service,
+        SuggestionKind::Process,
+    ]);
+    (kind, words(), words(), words(), words(), words()).prop_map(
+        |(kind, rule, sentence, owner, next_step, disproof)| Suggestion {
+            kind,
+            rule,
+            sentence,
+            owner,
+            next_step,
+            disproof,
+        },
+    )
+}
+
+prop_compose! {
+    fn item()(
+        (topic_id, label, terms) in (words(), words(), list(words(), 9)),
+        (conversations, customers) in (count(), count()),
+        change in change(),
+        categories in list((prop::option::of(words()), count(), prop::option::of(signed())), 6),
+        findings in list((any::<bool>(), words()), 3),
+        quotes in list(quote(), 4),
+        suggestion in suggestion(),
+        stability in prop::option::of(number()),
+        course in list((words(), count()), 30),
+    ) -> Item {
+        let categories = categories.into_iter().map(|(category, conversations, official)| CategoryShare {
+            category, conversations, official,
+        });
+        let findings = findings.into_iter().map(|(is_hidden, sentence)| Finding {
+            kind: if is_hidden { FindingKind::Hidden } else { FindingKind::Lumped },
+            sentence,
+        });
+        Item {
+            topic_id: TopicId(topic_id), label, terms, conversations, customers, change,
+            categories: categories.collect(), findings: findings.collect(), quotes, suggestion, stability, course,
+        }
+    }
+}
+
+prop_compose! {
+    /// Any digest.
+    pub fn digest()(
+        (id, window, zone) in (words(), words(), words()),
+        cadence in prop::sample::select(Cadence::ALL.to_vec()),
+        seconds in prop_oneof![Just(1_774_224_000_i64), -8_000_000_000_000_i64..8_000_000_000_000],
+        (pulled, assigned, unassigned, customers) in (count(), count(), count(), count()),
+        excluded in list((words(), count()), 8),
+        previous in prop::option::of(count()),
+        items in prop_oneof![4 => list(item(), 5), 1 => list(item(), 40)],
+        official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14))),
+        (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
+        revisions in list((words(), count(), count(), count()), 14),
+        (notes, rules) in (list(words(), 14), list(words(), 14)),
+    ) -> Digest {
+        let start = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+        let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
+            window, was, now, arrived_late,
+        });
+        let official = official.map(|(report, definition, official, ours, causes)| {
+            let causes = causes.into_iter().map(|(cause, conversations)| Cause { cause, conversations });
+            OfficialSide { report, definition, official, ours, causes: causes.collect() }
+        });
+        Digest {
+            version: 1, id: DigestId(id), cadence, window, start, end: start, zone,
+            totals: Totals { pulled, assigned, unassigned, excluded, customers, previous },
+            items, official,
+            unassigned: Unassigned { conversations: unassigned, share, previous_share, sample },
+            revisions: revisions.collect(), notes, rules,
+        }
+    }
+}
