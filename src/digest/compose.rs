@@ -75,7 +75,7 @@ impl Judged<'_> {
 fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Vec<Judged<'a>> {
     let read = |candidate: &'a Candidate| {
         let mut facts = candidate.facts.clone();
-        for (key, _) in &candidate.members {
+        for key in &candidate.evidence {
             if let Some(stored) = stored.get(key) {
                 facts.signals.add(stored.text.as_str());
             }

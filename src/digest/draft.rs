@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::counting::{Counts, count_windows};
 use crate::model::{
-    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
-    TrendState, Window,
+    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, Finding, OfficialReport, Topic,
+    TopicId, TrendState, Window,
 };
 use crate::reconcile::{self, CatchAll, Comparison, Row};
 
@@ -81,8 +81,10 @@ pub(super) struct Candidate {
     pub facts: TopicFacts,
     pub categories: Vec<CategoryShare>,
     pub course: Vec<(String, u64)>,
-    /// Conversations to read, with their customer.
+    /// Conversations of the window to quote from, with their customer.
     pub members: Vec<(ConversationKey, Option<String>)>,
+    /// Conversations whose wording is counted.
+    pub evidence: Vec<ConversationKey>,
 }
 
 impl Draft {
@@ -92,7 +94,15 @@ impl Draft {
             .candidates
             .iter()
             .flat_map(|candidate| &candidate.members);
-        let keys = members.map(|(key, _)| key).chain(&self.sample).cloned();
+        let evidence = self
+            .candidates
+            .iter()
+            .flat_map(|candidate| &candidate.evidence);
+        let keys = members
+            .map(|(key, _)| key)
+            .chain(evidence)
+            .chain(&self.sample)
+            .cloned();
         keys.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
@@ -113,37 +123,30 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
             .first()
             .map_or(inputs.window.start, |(first, _)| first.start),
     );
-    let labels = inputs
-        .topics
-        .iter()
-        .map(|topic| (topic.id.clone(), topic.label.clone()));
-    let findings = reconcile::findings(
-        inputs.facts,
-        inputs.window,
-        &labels.collect(),
-        &CatchAll::new(&inputs.config.catch_all),
-    );
+    let findings = findings(inputs, &course);
     let mut candidates: Vec<Candidate> = inputs
         .topics
         .iter()
         .filter(|topic| !inputs.muted.contains(&topic.id))
         .filter(|topic| is_large_enough(&topic.id, &counts, &tallies, inputs.config))
-        .map(|topic| Candidate {
-            topic: topic.clone(),
-            facts: TopicFacts {
-                findings: findings.get(&topic.id).cloned().unwrap_or_default(),
-                ..topic_facts(inputs, topic, &counts, &tallies)
-            },
-            categories: categories(&rows, &topic.id, comparison.as_ref()),
-            course: course
-                .iter()
-                .map(|(window, counts)| (window.key.clone(), counts.topic(&topic.id)))
-                .collect(),
-            members: tallies
-                .topics
-                .get(&topic.id)
-                .map(Tally::members_to_read)
-                .unwrap_or_default(),
+        .map(|topic| {
+            let tally = tallies.topics.get(&topic.id);
+            let (evidence, is_from_before) = tally.map(Tally::evidence).unwrap_or_default();
+            Candidate {
+                topic: topic.clone(),
+                facts: TopicFacts {
+                    findings: findings.get(&topic.id).cloned().unwrap_or_default(),
+                    windows_read: if is_from_before { course.len() } else { 1 },
+                    ..topic_facts(inputs, topic, &counts, &tallies)
+                },
+                categories: categories(&rows, &topic.id, comparison.as_ref()),
+                course: course
+                    .iter()
+                    .map(|(window, counts)| (window.key.clone(), counts.topic(&topic.id)))
+                    .collect(),
+                members: tally.map(Tally::members_to_read).unwrap_or_default(),
+                evidence,
+            }
         })
         .collect();
     candidates.sort_by(|a, b| {
@@ -157,6 +160,40 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         sample: spread(&tallies.unassigned, SAMPLE_MAX),
         config: inputs.config.clone(),
     }
+}
+
+/// What the official categories do not show of each topic. What a window is too small to prove may be proved by the whole
+/// course, which the sentence then says.
+fn findings(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> BTreeMap<TopicId, Vec<Finding>> {
+    let labels = inputs
+        .topics
+        .iter()
+        .map(|topic| (topic.id.clone(), topic.label.clone()));
+    let labels = labels.collect();
+    let catch_all = CatchAll::new(&inputs.config.catch_all);
+    let find = |window: &Window| reconcile::findings(inputs.facts, window, &labels, &catch_all);
+    let mut found = find(inputs.window);
+    let Some((first, _)) = course.first().filter(|_| course.len() > 1) else {
+        return found;
+    };
+    let whole = Window {
+        start: first.start,
+        ..inputs.window.clone()
+    };
+    let (count, noun) = (course.len(), inputs.window.cadence.noun());
+    for (topic, findings) in find(&whole) {
+        let known = found.entry(topic).or_default();
+        for finding in findings {
+            if !known.iter().any(|one| one.kind == finding.kind) {
+                let sentence = format!("In the last {count} {noun}s, {}", finding.sentence);
+                known.push(Finding {
+                    sentence,
+                    ..finding
+                });
+            }
+        }
+    }
+    found
 }
 
 /// The windows up to this one, oldest first; not from before the first conversation.
@@ -267,6 +304,7 @@ fn topic_facts(
         rank: larger.count() + 1,
         change: inputs.changes.get(&topic.id).cloned().unwrap_or(steady),
         findings: Vec::new(),
+        windows_read: 1,
         speaks_for_lump: false,
         burst: burst::find(&days.collect::<Vec<_>>()),
         product: product.map(|(name, count)| (name.clone(), *count)),

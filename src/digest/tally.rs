@@ -10,6 +10,9 @@ use super::draft::Inputs;
 
 /// So many conversations of a topic are read at most; spread over all of them.
 const READ_MAX: usize = 80;
+/// With fewer in the window, those of the windows before are read as well: six conversations a week prove little, six in
+/// each of twelve weeks a lot.
+const READ_ENOUGH: usize = 20;
 /// A satisfaction below this is unhappy.
 const CSAT_LOW: f64 = 0.5;
 
@@ -27,6 +30,7 @@ pub struct Tallies {
 #[derive(Default)]
 pub struct Tally {
     members: Vec<(ConversationKey, Option<String>)>,
+    earlier: Vec<ConversationKey>,
     pub with_customer: u64,
     pub reopened: u64,
     pub rated: u64,
@@ -54,8 +58,11 @@ impl Tallies {
                     let day = inputs.calendar.day_of(fact.created_at);
                     let days = self.days.entry(topic.clone()).or_default();
                     *days.entry(day).or_default() += 1;
+                    let tally = self.topics.entry(topic.clone()).or_default();
                     if is_inside {
-                        self.topics.entry(topic.clone()).or_default().add(fact);
+                        tally.add(fact);
+                    } else if from <= fact.created_at && fact.created_at < inputs.window.end {
+                        tally.earlier.push(fact.key.clone());
                     }
                 }
             }
@@ -84,6 +91,19 @@ impl Tally {
         let mut members = self.members.clone();
         members.sort();
         spread(&members, READ_MAX)
+    }
+
+    /// The conversations whose wording is counted, and whether some of them are from the windows before.
+    pub fn evidence(&self) -> (Vec<ConversationKey>, bool) {
+        let inside = self.members_to_read().into_iter().map(|(key, _)| key);
+        let mut keys: Vec<ConversationKey> = inside.collect();
+        if keys.len() >= READ_ENOUGH || self.earlier.is_empty() {
+            return (keys, false);
+        }
+        let mut earlier = self.earlier.clone();
+        earlier.sort();
+        keys.extend(spread(&earlier, READ_MAX - keys.len()));
+        (keys, true)
     }
 }
 

@@ -165,6 +165,7 @@ pub fn compare(
     is_incomplete: bool,
 ) -> Comparison {
     let lines = lines(facts, rows, window);
+    let calls_never_close = calls_never_close(&lines);
     let definition = definitions(basis)
         .into_iter()
         .min_by_key(|definition| {
@@ -172,7 +173,11 @@ pub fn compare(
                 .iter()
                 .map(|line| unexplained(line, definition).abs())
                 .sum();
-            (left, definition.switches())
+            // Calls that are never closed cannot be in a report of closed ones: not being closed is not why.
+            let blames_closing = definition.with_calls
+                && definition.basis == ReportBasis::Closed
+                && calls_never_close;
+            (left, blames_closing, definition.switches())
         })
         .expect("there is always a definition");
     let lines = lines
@@ -180,6 +185,15 @@ pub fn compare(
         .map(|line| difference(line, &definition, is_incomplete))
         .collect();
     Comparison { definition, lines }
+}
+
+fn calls_never_close(lines: &[Line]) -> bool {
+    let mut calls = lines
+        .iter()
+        .flat_map(|line| line.traits.keys())
+        .filter(|of| of.is_call)
+        .peekable();
+    calls.peek().is_some() && calls.all(|of| !of.is_closed)
 }
 
 /// The lines of `compare` alone.

@@ -36,7 +36,7 @@ pub fn hidden_under_catch_all(facts: &TopicFacts) -> Option<Suggestion> {
         SuggestionKind::Process,
         "hidden_under_catch_all",
         format!(
-            "A category of its own would show {} conversations of this {noun} that no line of the official report shows.",
+            "No line of the official report shows this topic; a category of its own would, with {} conversations this {noun}.",
             facts.conversations
         ),
         "add the category in the helpdesk and file these conversations under it",

@@ -63,6 +63,8 @@ pub struct TopicFacts {
     pub change: Change,
     /// What the official categories hide.
     pub findings: Vec<Finding>,
+    /// How many windows, this one included, the wording was read in.
+    pub windows_read: usize,
     /// Whether it speaks for a lumped category: only one of its topics does.
     pub speaks_for_lump: bool,
     /// The day on which it begins.
@@ -187,10 +189,16 @@ impl TopicFacts {
         } else {
             format!("{hits} of the")
         };
-        let suffix = if read < self.conversations {
-            " that were read"
+        let suffix = if self.windows_read > 1 {
+            format!(
+                " read of the last {} {}s",
+                self.windows_read,
+                self.cadence.noun()
+            )
+        } else if read < self.conversations {
+            " that were read".to_owned()
         } else {
-            ""
+            String::new()
         };
         format!("{of} {read} conversations{suffix}")
     }
@@ -279,6 +287,7 @@ mod tests {
                 high: 14.0,
             },
             findings: Vec::new(),
+            windows_read: 1,
             speaks_for_lump: false,
             burst: None,
             product: None,
@@ -432,7 +441,7 @@ mod tests {
                 ..quiet()
             },
             "hidden_under_catch_all",
-            "A category of its own would show 8 conversations of this week that no line of the official report shows.",
+            "No line of the official report shows this topic; a category of its own would, with 8 conversations this week.",
         );
     }
 

@@ -1,0 +1,83 @@
+//! `config/default.toml` says what is built in, and its examples can be read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use groundswell::config::{Config, Problem};
+
+const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    let secrets = [
+        "RT_TOKEN",
+        "ZENDESK_SECRET",
+        "HOOK_SECRET",
+        "SMTP_PASSWORD",
+        "MATRIX_TOKEN",
+        "EMBEDDINGS_KEY",
+        "GROUNDSWELL_PSEUDONYMS",
+        "GROUNDSWELL_TOKEN",
+        "GROUNDSWELL_DATABASE",
+    ];
+    let mut environment: BTreeMap<String, String> = secrets
+        .into_iter()
+        .map(|name| (name.to_owned(), "secret".to_owned()))
+        .collect();
+    for name in ["SLACK_WEBHOOK", "TEAMS_WEBHOOK"] {
+        environment.insert(
+            name.to_owned(),
+            "https://hooks.example.org/secret".to_owned(),
+        );
+    }
+    Config::parse(text, PathBuf::from("/nowhere"), environment)
+}
+
+/// The file with the comment sign taken from the lines that start with `mark`.
+fn uncommented(mark: &str) -> String {
+    let line = |line: &str| line.strip_prefix(mark).unwrap_or(line).to_owned();
+    DEFAULTS.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_file_equals_the_built_in_defaults() {
+    let built_in = parse("").unwrap();
+    let from_file = parse(&uncommented("# ")).unwrap();
+    assert_eq!(format!("{from_file:#?}"), format!("{built_in:#?}"));
+    assert_eq!(
+        format!("{:#?}", parse(DEFAULTS).unwrap()),
+        format!("{built_in:#?}")
+    );
+}
+
+#[test]
+fn the_examples_are_right() {
+    let examples: Vec<&str> = DEFAULTS
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .filter(|line| {
+            line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| is_key(key))
+        })
+        .collect();
+    let start = examples
+        .iter()
+        .position(|line| line.starts_with("[[sources]]"))
+        .unwrap();
+    let config = parse(&examples[start..].join("\n")).unwrap();
+    assert_eq!(
+        (
+            config.sources.len(),
+            config.destinations.len(),
+            config.digests.len()
+        ),
+        (3, 7, 1)
+    );
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+#[test]
+fn the_demo_is_configured_rightly() {
+    parse(include_str!("../../config/demo.toml")).unwrap();
+}
