@@ -3,7 +3,7 @@
 
 mod pieces;
 mod remote;
-mod transformer;
+pub mod transformer;
 
 use anyhow::Context;
 use futures_util::future::BoxFuture;

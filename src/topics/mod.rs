@@ -33,7 +33,11 @@ use crate::config::Section;
 use crate::model::{ConversationKey, Discovery, Text, Vector};
 
 pub use assign::assign;
+pub use cluster::network;
+pub use community::{Resolution, communities};
+pub use graph::{Neighbour, Network, nearest};
 pub use registry::{Edited, Registry};
+pub use vector::Matrix;
 
 /// What topics see of a conversation.
 #[derive(Clone, Debug)]
