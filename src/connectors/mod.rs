@@ -8,6 +8,7 @@ pub mod file;
 pub mod http;
 mod json;
 pub mod request_tracker;
+pub mod zendesk;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -103,10 +104,12 @@ pub enum SourceKind {
     Files(file::FilesConfig),
     /// Request Tracker 5.
     RequestTracker(Box<request_tracker::RequestTrackerConfig>),
+    /// Zendesk Support.
+    Zendesk(Box<zendesk::ZendeskConfig>),
 }
 
 /// The names of the kinds, as the configuration has them.
-const KINDS: [&str; 2] = ["files", "request_tracker"];
+const KINDS: [&str; 3] = ["files", "request_tracker", "zendesk"];
 
 impl SourceConfig {
     /// Reads one `[[sources]]` table.
@@ -124,6 +127,9 @@ impl SourceConfig {
             "request_tracker" => {
                 let config = request_tracker::RequestTrackerConfig::read(&mut section, zone);
                 SourceKind::RequestTracker(Box::new(config))
+            }
+            "zendesk" => {
+                SourceKind::Zendesk(Box::new(zendesk::ZendeskConfig::read(&mut section, zone)))
             }
             other => {
                 if !other.is_empty() {
@@ -153,6 +159,9 @@ pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dy
             source,
             tracker.as_ref().clone(),
         )?),
+        SourceKind::Zendesk(config) => {
+            Box::new(zendesk::Zendesk::new(source, config.as_ref().clone())?)
+        }
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))
         }

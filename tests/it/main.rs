@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod connectors;
 mod defaults;
 mod delivery_real;
 mod golden;
+mod helpdesk;
 mod notifiers;
 mod rt;
 mod servers;

@@ -1,0 +1,592 @@
+//! The contract of every connector, held by Zendesk's against the model helpdesk and by files: all
+//! pages, any cursor, repeats, deletions, wrong records; and for Zendesk's, whatever goes wrong with
+//! any request, what is stored in the end is what the helpdesk holds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use groundswell::connectors::file::{Files, FilesConfig};
+use groundswell::connectors::zendesk::{Credentials, FieldChoice, Zendesk, ZendeskConfig};
+use groundswell::connectors::{Connector, Cursor, PullError};
+use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
+use groundswell::model::{SourceId, Stored};
+use groundswell::store::{Location, Store};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+use crate::helpdesk::{By, CLIENT_SECRET, Expected, Fault, Helpdesk};
+
+const SOURCE: &str = "desk";
+
+/// A store in a folder that goes away.
+struct Shelf {
+    store: Store,
+    _folder: TempDir,
+}
+
+impl Shelf {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned()))
+            .await
+            .unwrap();
+        Self {
+            store,
+            _folder: folder,
+        }
+    }
+
+    async fn pull(&self, connector: &dyn Connector, now: DateTime<Utc>, pages: u32) -> PullOutcome {
+        let (source, config) = (SourceId::from(SOURCE), IngestConfig::default());
+        pull_source(&self.store, connector, &source, &config, now, pages)
+            .await
+            .unwrap()
+    }
+
+    /// Pulls until the source has nothing more, waiting as long as told after each failure.
+    async fn pull_all(&self, connector: &dyn Connector, mut now: DateTime<Utc>) -> Vec<PullError> {
+        let mut failures = Vec::new();
+        for _ in 0..20 {
+            let outcome = self.pull(connector, now, 100).await;
+            match outcome.failure {
+                None => {
+                    assert!(outcome.is_complete);
+                    return failures;
+                }
+                Some(failure) => {
+                    assert!(failure.retry_at > now);
+                    now = failure.retry_at;
+                    failures.push(failure.error);
+                }
+            }
+        }
+        panic!("the source does not come to its end: {failures:?}");
+    }
+
+    async fn all(&self) -> BTreeMap<String, Expected> {
+        let changes = self.store.changes_after(0, 10_000).await.unwrap();
+        let held = changes.iter().map(|change| {
+            (
+                change.stored.conversation.key.id.clone(),
+                held(&change.stored),
+            )
+        });
+        held.collect()
+    }
+
+    async fn cursor(&self) -> Option<Cursor> {
+        let progress = self.store.source_progress().await.unwrap();
+        progress
+            .into_iter()
+            .find(|one| one.id.as_str() == SOURCE)
+            .and_then(|one| one.cursor)
+    }
+}
+
+/// What is stored of a conversation, in the words of the model.
+fn held(stored: &Stored) -> Expected {
+    let conversation = &stored.conversation;
+    let messages = conversation.messages.iter();
+    let is_removed = conversation.exclusion.is_some();
+    Expected {
+        exclusion: conversation.exclusion,
+        status: conversation.status.clone().filter(|_| !is_removed),
+        category: conversation.category.clone().filter(|_| !is_removed),
+        reopens: if is_removed { 0 } else { conversation.reopens },
+        messages: messages
+            .map(|one| (one.author, one.visibility, one.text.as_str().to_owned()))
+            .collect(),
+    }
+}
+
+fn zendesk(helpdesk: &Helpdesk, page_records: u32) -> Zendesk {
+    let (id, secret) = ("groundswell".to_owned(), SecretString::from(CLIENT_SECRET));
+    let credentials = Credentials::Client { id, secret };
+    let mut config = ZendeskConfig::new(helpdesk.url.clone(), credentials);
+    config.category = Some(FieldChoice::Custom("360001".into()));
+    config.page_records = page_records;
+    config.limits.timeout = Duration::from_millis(800);
+    Zendesk::new(SourceId::from(SOURCE), config).unwrap()
+}
+
+/// Seven tickets with what happens to tickets, all old enough to be exported.
+async fn busy_helpdesk() -> Helpdesk {
+    let helpdesk = Helpdesk::start().await;
+    helpdesk.tickets(|tickets| {
+        for number in 1..=7 {
+            tickets.open(
+                &format!("Subject {number}"),
+                &format!("the valve leaks number {number}"),
+            );
+        }
+        tickets.reply(1, By::Agent, "which model is it");
+        tickets.reply(1, By::Customer, "the larger one");
+        tickets.reply(1, By::Note, "customer is angry");
+        tickets.set_category(2, "heating");
+        tickets.solve(3);
+        tickets.reply(3, By::Customer, "it leaks again");
+        tickets.merge(5, 4);
+        tickets.delete(6);
+        tickets.touch(2);
+        tickets.advance(120);
+    });
+    helpdesk
+}
+
+// ---- the contract
+
+/// One source under the contract: a connector made anew at each start, and what it should give.
+struct Case {
+    name: &'static str,
+    start: Box<dyn Fn() -> Box<dyn Connector>>,
+    now: DateTime<Utc>,
+    expected: BTreeMap<String, Expected>,
+    _kept: (Option<Helpdesk>, Option<TempDir>),
+}
+
+async fn cases() -> Vec<Case> {
+    let helpdesk = busy_helpdesk().await;
+    let (now, expected) = (
+        helpdesk.now(),
+        helpdesk.tickets(|tickets| tickets.expected()),
+    );
+    // Tickets that were gone before they were ever pulled leave nothing to compare.
+    let url = helpdesk.url.clone();
+    let start = move || -> Box<dyn Connector> {
+        let credentials = Credentials::AccessToken(SecretString::from("token-0"));
+        let mut config = ZendeskConfig::new(url.clone(), credentials);
+        config.category = Some(FieldChoice::Custom("360001".into()));
+        config.page_records = 2;
+        Box::new(Zendesk::new(SourceId::from(SOURCE), config).unwrap())
+    };
+    let zendesk = Case {
+        name: "zendesk",
+        start: Box::new(start),
+        now,
+        expected,
+        _kept: (Some(helpdesk), None),
+    };
+    vec![zendesk, files_case(now)]
+}
+
+fn files_case(now: DateTime<Utc>) -> Case {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = BTreeMap::new();
+    let mut text = String::new();
+    for number in 0..9 {
+        text += &format!(
+            "{{\"id\":\"j{number}\",\"created_at\":\"2026-03-02T08:00:00Z\",\"status\":\"open\",\"text\":\"it hums {number}\"}}\n"
+        );
+        expected.insert(format!("j{number}"), words(&format!("it hums {number}")));
+    }
+    text += "{\"id\":\"j3\",\"created_at\":\"2026-03-02T08:00:00Z\",\"status\":\"open\",\"text\":\"it hums louder\"}\n";
+    expected.insert("j3".into(), words("it hums louder"));
+    std::fs::write(folder.path().join("a.jsonl"), text).unwrap();
+    let rows = "id;created_at;status;text\nc1;2026-03-02;open;\"it\nleaks\"\nc2;2026-03-02;open;it drips\n";
+    std::fs::write(folder.path().join("b.csv"), rows).unwrap();
+    expected.insert("c1".into(), words("it\nleaks"));
+    expected.insert("c2".into(), words("it drips"));
+    let paths = vec![folder.path().to_owned()];
+    let start = move || -> Box<dyn Connector> {
+        let config = FilesConfig {
+            paths: paths.clone(),
+            page_records: 2,
+            ..FilesConfig::default()
+        };
+        Box::new(Files::new(
+            SourceId::from(SOURCE),
+            config,
+            chrono_tz::Tz::UTC,
+        ))
+    };
+    Case {
+        name: "files",
+        start: Box::new(start),
+        now,
+        expected,
+        _kept: (None, Some(folder)),
+    }
+}
+
+fn words(text: &str) -> Expected {
+    use groundswell::model::{Author, Visibility};
+    Expected {
+        exclusion: None,
+        status: Some("open".into()),
+        category: None,
+        reopens: 0,
+        messages: vec![(Author::Customer, Visibility::Public, text.into())],
+    }
+}
+
+#[tokio::test]
+async fn all_pages_are_walked_and_a_second_pull_finds_nothing() {
+    for case in cases().await {
+        let (shelf, connector) = (Shelf::new().await, (case.start)());
+        let outcome = shelf.pull(connector.as_ref(), case.now, 100).await;
+        assert!(
+            outcome.is_complete && outcome.pages > 2,
+            "{}: {outcome:?}",
+            case.name
+        );
+        assert_eq!(shelf.all().await, case.expected, "{}", case.name);
+        let cursor = shelf.cursor().await;
+        let again = shelf.pull(connector.as_ref(), case.now, 100).await;
+        assert_eq!(
+            (again.saved.new, again.saved.changed),
+            (0, 0),
+            "{}",
+            case.name
+        );
+        assert_eq!(shelf.cursor().await, cursor, "{}", case.name);
+    }
+}
+
+#[tokio::test]
+async fn a_pull_that_stops_after_any_page_goes_on_in_a_new_process() {
+    for case in cases().await {
+        for pages in 1..6 {
+            let shelf = Shelf::new().await;
+            shelf.pull((case.start)().as_ref(), case.now, pages).await;
+            shelf.pull_all((case.start)().as_ref(), case.now).await;
+            assert_eq!(
+                shelf.all().await,
+                case.expected,
+                "{} after {pages} pages",
+                case.name
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn reading_everything_again_changes_nothing() {
+    for case in cases().await {
+        let shelf = Shelf::new().await;
+        shelf.pull_all((case.start)().as_ref(), case.now).await;
+        let before = shelf.store.last_change().await.unwrap();
+        // An unknown cursor starts anew: every page comes a second time.
+        let (source, config) = (SourceId::from(SOURCE), IngestConfig::default());
+        let mut cursor = Some(Cursor("of another version".into()));
+        loop {
+            let connector = (case.start)();
+            let page = connector.pull(cursor.as_ref(), case.now).await.unwrap();
+            let clean = groundswell::store::CleanPage {
+                conversations: page
+                    .records
+                    .into_iter()
+                    .filter_map(|record| match record {
+                        groundswell::model::Record::Conversation(one) => {
+                            Some(groundswell::ingest::prepare(*one, &config))
+                        }
+                        _ => None,
+                    })
+                    .collect(),
+                next: Some(page.next.clone()),
+                ..groundswell::store::CleanPage::default()
+            };
+            let saved = shelf
+                .store
+                .save_page(&source, &clean, case.now)
+                .await
+                .unwrap();
+            assert_eq!(saved.new, 0, "{}", case.name);
+            cursor = Some(page.next);
+            if page.is_last {
+                break;
+            }
+        }
+        assert_eq!(shelf.all().await, case.expected, "{}", case.name);
+        if case.name == "zendesk" {
+            assert_eq!(shelf.store.last_change().await.unwrap(), before);
+        }
+    }
+}
+
+// ---- the export's own rules
+
+#[tokio::test]
+async fn changes_are_followed_through_reply_deletion_scrub_merge_and_restore() {
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 3));
+    shelf.pull_all(&connector, helpdesk.now()).await;
+    helpdesk.tickets(|tickets| {
+        tickets.reply(2, By::Customer, "and it hums");
+        tickets.delete(3);
+        tickets.restore(6);
+        tickets.scrub(7);
+        tickets.merge(1, 2);
+        tickets.advance(120);
+    });
+    shelf.pull_all(&connector, helpdesk.now()).await;
+    assert_eq!(
+        shelf.all().await,
+        helpdesk.tickets(|tickets| tickets.expected())
+    );
+    let scrubbed = shelf.store.changes_after(0, 100).await.unwrap();
+    let text: String = scrubbed
+        .iter()
+        .map(|one| format!("{:?}", one.stored.text.as_str()))
+        .collect();
+    assert!(
+        !text.contains("number 7") && !text.contains("number 3"),
+        "erased words are still there"
+    );
+}
+
+#[tokio::test]
+async fn the_last_minute_comes_with_the_next_pull() {
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 100));
+    let late = helpdesk.tickets(|tickets| tickets.open("late", "it leaks late"));
+    shelf.pull_all(&connector, helpdesk.now()).await;
+    assert!(!shelf.all().await.contains_key(&late.to_string()));
+    let progress = shelf.store.source_progress().await.unwrap();
+    assert!(progress[0].complete_until.unwrap() <= helpdesk.now() - TimeDelta::seconds(60));
+    helpdesk.tickets(|tickets| tickets.advance(61));
+    shelf.pull_all(&connector, helpdesk.now()).await;
+    assert_eq!(
+        shelf.all().await,
+        helpdesk.tickets(|tickets| tickets.expected())
+    );
+}
+
+#[tokio::test]
+async fn an_empty_helpdesk_is_no_fault() {
+    let helpdesk = Helpdesk::start().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 10));
+    assert_eq!(shelf.pull_all(&connector, helpdesk.now()).await, []);
+    helpdesk.tickets(|tickets| {
+        tickets.open("first", "it leaks");
+        tickets.advance(90);
+    });
+    assert_eq!(shelf.pull_all(&connector, helpdesk.now()).await, []);
+    assert_eq!(shelf.all().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_ticket_without_sense_is_skipped_and_the_rest_kept() {
+    let helpdesk = busy_helpdesk().await;
+    helpdesk.tickets(|tickets| {
+        tickets.break_ticket(2);
+        tickets.advance(120);
+    });
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 100));
+    shelf.pull_all(&connector, helpdesk.now()).await;
+    assert_eq!(
+        shelf.all().await,
+        helpdesk.tickets(|tickets| tickets.expected())
+    );
+    let skipped = shelf
+        .store
+        .skipped(&SourceId::from(SOURCE), 10)
+        .await
+        .unwrap();
+    assert_eq!(skipped.len(), 1);
+    assert_eq!(skipped[0].0.place, "2");
+    assert_eq!(
+        skipped[0].0.reason,
+        "created_at is missing or not a date-time"
+    );
+}
+
+#[tokio::test]
+async fn nothing_of_the_writers_machine_or_name_is_kept() {
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 100));
+    shelf.pull_all(&connector, helpdesk.now()).await;
+    for change in shelf.store.changes_after(0, 100).await.unwrap() {
+        let shown = format!("{:?}{}", change.stored, change.stored.text.as_str());
+        for word in ["203.0.113.7", "Berlin", "52.5", "evil.example"] {
+            assert!(
+                !shown.contains(word),
+                "{word} in {}",
+                change.stored.conversation.key
+            );
+        }
+    }
+    assert!(
+        helpdesk
+            .requests()
+            .iter()
+            .all(|request| request.starts_with("/api/v2/") || request == "/oauth/tokens")
+    );
+}
+
+// ---- what goes wrong
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_for_as_told() {
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector, now) = (Shelf::new().await, zendesk(&helpdesk, 100), helpdesk.now());
+    helpdesk.fail_at(2, Fault::RateLimit(Some(7_200)));
+    let failure = shelf.pull(&connector, now, 100).await.failure.unwrap();
+    assert_eq!(
+        failure.error,
+        PullError::RateLimited {
+            retry_after_s: Some(7_200)
+        }
+    );
+    assert!((7_200..7_260).contains(&(failure.retry_at - now).num_seconds()));
+    helpdesk.fail_next(1, Fault::RateLimit(None));
+    let failure = shelf.pull(&connector, now, 100).await.failure.unwrap();
+    assert_eq!(
+        failure.error,
+        PullError::RateLimited {
+            retry_after_s: None
+        }
+    );
+    assert!((60..=180).contains(&(failure.retry_at - now).num_seconds()));
+    let progress = shelf.store.source_progress().await.unwrap();
+    assert_eq!(
+        (progress[0].failures, progress[0].cursor.clone()),
+        (2, None)
+    );
+}
+
+#[tokio::test]
+async fn each_fault_is_told_apart_and_no_error_shows_a_secret_or_a_customers_word() {
+    let cases = [
+        (Fault::Status(401), "not authorised"),
+        (Fault::Status(403), "administrator"),
+        (Fault::Status(500), "fault"),
+        (Fault::Status(404), "status 404"),
+        (Fault::Status(422), "status 422"),
+        (Fault::Cut, "broke"),
+        (Fault::Truncate, "cut short"),
+        (Fault::Garbage, "not JSON"),
+        (
+            Fault::Delay(Duration::from_secs(2)),
+            "did not answer within",
+        ),
+        (Fault::Redirect, "redirects to another address"),
+    ];
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 2));
+    shelf.pull(&connector, helpdesk.now(), 1).await;
+    let cursor = shelf.cursor().await;
+    for (fault, expected) in cases {
+        // A refused token is renewed once, so the refusal must come twice.
+        helpdesk.fail_next(if fault == Fault::Status(401) { 3 } else { 1 }, fault);
+        let failure = shelf
+            .pull(&connector, helpdesk.now(), 1)
+            .await
+            .failure
+            .unwrap();
+        let text = format!("{} {:?}", failure.error, failure.error);
+        assert!(text.contains(expected), "{fault:?}: {text}");
+        for secret in [CLIENT_SECRET, "token-0", "Anna", "private"] {
+            assert!(!text.contains(secret), "{fault:?}: {text}");
+        }
+        assert_eq!(shelf.cursor().await, cursor, "{fault:?}: the cursor stays");
+    }
+    let mut unreachable = Helpdesk::start().await;
+    unreachable.url = "http://127.0.0.1:9/".parse().unwrap();
+    let failure = shelf
+        .pull(&zendesk(&unreachable, 2), helpdesk.now(), 1)
+        .await
+        .failure
+        .unwrap();
+    assert!(
+        failure
+            .error
+            .to_string()
+            .contains("127.0.0.1:9 cannot be reached"),
+        "{}",
+        failure.error
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_ran_out_is_renewed_once() {
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 2));
+    shelf.pull(&connector, helpdesk.now(), 1).await;
+    helpdesk.revoke_token();
+    assert_eq!(shelf.pull_all(&connector, helpdesk.now()).await, []);
+    assert_eq!(
+        shelf.all().await,
+        helpdesk.tickets(|tickets| tickets.expected())
+    );
+    let fetched = helpdesk
+        .requests()
+        .iter()
+        .filter(|one| *one == "/oauth/tokens")
+        .count();
+    assert_eq!(fetched, 2);
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_a_matter_for_a_person() {
+    let helpdesk = busy_helpdesk().await;
+    let (id, secret) = ("groundswell".to_owned(), SecretString::from("wr0ng"));
+    let config = ZendeskConfig::new(helpdesk.url.clone(), Credentials::Client { id, secret });
+    let connector = Zendesk::new(SourceId::from(SOURCE), config).unwrap();
+    let error = connector.pull(None, helpdesk.now()).await.unwrap_err();
+    assert!(
+        matches!(&error, PullError::Unauthorized(text) if text.contains("client_secret_env")),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("wr0ng"));
+}
+
+#[tokio::test]
+async fn a_page_that_repeats_stops_the_pull_and_not_for_ever() {
+    let helpdesk = busy_helpdesk().await;
+    let (shelf, connector) = (Shelf::new().await, zendesk(&helpdesk, 2));
+    shelf.pull(&connector, helpdesk.now(), 1).await;
+    helpdesk.fail_next(1, Fault::Repeat);
+    let failures = shelf.pull_all(&connector, helpdesk.now()).await;
+    assert!(
+        failures.len() == 1 && failures[0].to_string().contains("repeats"),
+        "{failures:?}"
+    );
+    assert_eq!(
+        shelf.all().await,
+        helpdesk.tickets(|tickets| tickets.expected())
+    );
+}
+
+/// For n = 1, 2, 3, … the n-th request goes wrong, until a run gets through untouched: each time
+/// what is stored in the end is what the helpdesk holds.
+#[tokio::test]
+async fn whatever_goes_wrong_with_any_request_nothing_is_lost() {
+    let faults = [
+        Fault::Status(500),
+        Fault::Status(401),
+        Fault::RateLimit(Some(5)),
+        Fault::Cut,
+        Fault::Truncate,
+        Fault::Garbage,
+        Fault::Repeat,
+    ];
+    for fault in faults {
+        for number in 1.. {
+            assert!(number < 100, "the scenario does not end");
+            if !run_with_fault(fault, number).await {
+                break;
+            }
+        }
+    }
+}
+
+/// One run; false when the fault never came to pass.
+async fn run_with_fault(fault: Fault, number: u64) -> bool {
+    let helpdesk = busy_helpdesk().await;
+    let shelf = Shelf::new().await;
+    helpdesk.fail_at(number, fault);
+    shelf.pull_all(&zendesk(&helpdesk, 3), helpdesk.now()).await;
+    helpdesk.tickets(|tickets| {
+        tickets.reply(2, By::Customer, "and it hums");
+        tickets.delete(3);
+        tickets.scrub(7);
+        tickets.advance(120);
+    });
+    shelf.pull_all(&zendesk(&helpdesk, 3), helpdesk.now()).await;
+    let expected = helpdesk.tickets(|tickets| tickets.expected());
+    assert_eq!(shelf.all().await, expected, "{fault:?} at request {number}");
+    let progress = shelf.store.source_progress().await.unwrap();
+    assert_eq!((progress[0].failures, progress[0].error.clone()), (0, None));
+    !helpdesk.has_faults_left()
+}

@@ -1,0 +1,99 @@
+//! The model helpdesk: tickets in memory behind a real HTTP server that speaks Zendesk's
+//! incremental export, and can lose, repeat, truncate and delay its answers.
+//!
+//! Tests say what people do (`open`, `reply`, `delete`, …) and what goes wrong (`fail_next`,
+//! `fail_at`), and then compare what was stored with what the helpdesk holds.
+
+mod faults;
+mod server;
+mod tickets;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chrono::{DateTime, Utc};
+
+pub use faults::Fault;
+pub use tickets::{By, Expected, Tickets};
+
+/// The first instant of the model's time.
+pub const START: &str = "2026-03-02T09:00:00Z";
+
+/// What the secret of the OAuth client is; it must never show up in an error.
+pub const CLIENT_SECRET: &str = "s3cret-of-the-client";
+
+/// Everything that the server and the tests share.
+#[derive(Default)]
+struct State {
+    tickets: Tickets,
+    faults: faults::Plan,
+    token: u32,
+    /// Paths and queries asked for, in order.
+    requests: Vec<String>,
+}
+
+/// A running model helpdesk. It ends with the test's runtime.
+pub struct Helpdesk {
+    /// Its address.
+    pub url: url::Url,
+    state: Arc<Mutex<State>>,
+}
+
+impl Helpdesk {
+    /// Starts an empty helpdesk on a free port of the loopback interface.
+    pub async fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        let router = server::router(Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, state }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Changes or asks the tickets.
+    pub fn tickets<T>(&self, act: impl FnOnce(&mut Tickets) -> T) -> T {
+        act(&mut self.lock().tickets)
+    }
+
+    /// The model's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.lock().tickets.now()
+    }
+
+    /// The next requests all go wrong in this way.
+    pub fn fail_next(&self, count: u64, fault: Fault) {
+        let mut state = self.lock();
+        let asked = state.requests.len() as u64;
+        for number in 1..=count {
+            state.faults.add(asked + number, fault);
+        }
+    }
+
+    /// The n-th request from now goes wrong.
+    pub fn fail_at(&self, number: u64, fault: Fault) {
+        let mut state = self.lock();
+        let asked = state.requests.len() as u64;
+        state.faults.add(asked + number, fault);
+    }
+
+    /// Whether a planned fault has not happened yet.
+    pub fn has_faults_left(&self) -> bool {
+        let state = self.lock();
+        state.faults.is_any_after(state.requests.len() as u64)
+    }
+
+    /// The token that was given out no longer works.
+    pub fn revoke_token(&self) {
+        self.lock().token += 1;
+    }
+
+    /// Paths and queries asked for so far.
+    pub fn requests(&self) -> Vec<String> {
+        self.lock().requests.clone()
+    }
+}

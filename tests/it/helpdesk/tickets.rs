@@ -1,0 +1,318 @@
+//! The tickets, what people do with them, and what Groundswell should hold of them in the end.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use groundswell::model::{Author, Exclusion, Visibility};
+use serde_json::{Value, json};
+
+use super::START;
+
+/// The export leaves out what is younger.
+const HIDDEN_S: i64 = 60;
+
+/// The id of the one agent.
+const AGENT: u64 = 900;
+
+/// Who writes a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Customer,
+    Agent,
+    /// An agent, for agents.
+    Note,
+}
+
+#[derive(Clone, Debug)]
+struct Comment {
+    by: By,
+    at: DateTime<Utc>,
+    text: String,
+}
+
+#[derive(Clone, Debug)]
+struct Ticket {
+    id: u64,
+    requester: u64,
+    subject: String,
+    status: &'static str,
+    tags: Vec<String>,
+    category: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    /// What the system does moves only this one.
+    generated: DateTime<Utc>,
+    comments: Vec<Comment>,
+    is_broken: bool,
+    is_scrubbed: bool,
+    reopens: u32,
+}
+
+/// What Groundswell should hold of a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub exclusion: Option<Exclusion>,
+    pub status: Option<String>,
+    pub category: Option<String>,
+    pub reopens: u32,
+    pub messages: Vec<(Author, Visibility, String)>,
+}
+
+/// All tickets, and the time.
+pub struct Tickets {
+    now: DateTime<Utc>,
+    tickets: BTreeMap<u64, Ticket>,
+}
+
+impl Default for Tickets {
+    fn default() -> Self {
+        Self {
+            now: START.parse().unwrap(),
+            tickets: BTreeMap::new(),
+        }
+    }
+}
+
+impl Tickets {
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    pub fn advance(&mut self, seconds: i64) {
+        self.now += TimeDelta::seconds(seconds);
+    }
+
+    /// Each act takes a second, so that the order is clear.
+    fn act(&mut self, id: u64) -> &mut Ticket {
+        self.advance(1);
+        let now = self.now;
+        let ticket = self.tickets.get_mut(&id).unwrap();
+        (ticket.updated_at, ticket.generated) = (now, now);
+        ticket
+    }
+
+    pub fn open(&mut self, subject: &str, text: &str) -> u64 {
+        self.advance(1);
+        let id = self.tickets.len() as u64 + 1;
+        let now = self.now;
+        let ticket = Ticket {
+            id,
+            requester: 100 + id % 3,
+            subject: subject.to_owned(),
+            status: "new",
+            tags: Vec::new(),
+            category: None,
+            created_at: now,
+            updated_at: now,
+            generated: now,
+            comments: vec![Comment {
+                by: By::Customer,
+                at: now,
+                text: text.to_owned(),
+            }],
+            is_broken: false,
+            is_scrubbed: false,
+            reopens: 0,
+        };
+        self.tickets.insert(id, ticket);
+        id
+    }
+
+    pub fn reply(&mut self, id: u64, by: By, text: &str) {
+        let ticket = self.act(id);
+        let at = ticket.updated_at;
+        ticket.comments.push(Comment {
+            by,
+            at,
+            text: text.to_owned(),
+        });
+        if by == By::Customer && ticket.status == "solved" {
+            ticket.status = "open";
+            ticket.reopens += 1;
+        }
+    }
+
+    pub fn set_category(&mut self, id: u64, category: &str) {
+        self.act(id).category = Some(category.to_owned());
+    }
+
+    pub fn solve(&mut self, id: u64) {
+        self.act(id).status = "solved";
+    }
+
+    pub fn delete(&mut self, id: u64) {
+        self.act(id).status = "deleted";
+    }
+
+    pub fn restore(&mut self, id: u64) {
+        self.act(id).status = "open";
+    }
+
+    /// Deleted for good: the words are gone, the date of the change stays as it was.
+    pub fn scrub(&mut self, id: u64) {
+        let before = self.tickets[&id].updated_at;
+        let ticket = self.act(id);
+        ticket.updated_at = before;
+        ticket.is_scrubbed = true;
+        ticket.status = "deleted";
+        ticket.subject = "SCRUBBED".to_owned();
+        ticket.comments.clear();
+    }
+
+    pub fn merge(&mut self, id: u64, into: u64) {
+        let words = self.tickets[&id].comments[0].text.clone();
+        let gone = self.act(id);
+        gone.status = "closed";
+        gone.tags.push("closed_by_merge".to_owned());
+        self.reply(into, By::Note, &format!("merged from {id}: {words}"));
+    }
+
+    /// A ticket that makes no sense to a reader.
+    pub fn break_ticket(&mut self, id: u64) {
+        self.act(id).is_broken = true;
+    }
+
+    /// The system touches a ticket without changing it.
+    pub fn touch(&mut self, id: u64) {
+        let before = self.tickets[&id].updated_at;
+        self.act(id).updated_at = before;
+    }
+
+    /// The tickets behind a place, oldest change first, and whether that is all.
+    pub fn export(&self, after: (i64, u64), count: usize) -> (Vec<Value>, (i64, u64), bool) {
+        let visible = self.now - TimeDelta::seconds(HIDDEN_S);
+        let mut waiting: Vec<&Ticket> = self
+            .tickets
+            .values()
+            .filter(|ticket| ticket.generated <= visible && ticket.place() > after)
+            .collect();
+        waiting.sort_by_key(|ticket| ticket.place());
+        let is_end = waiting.len() <= count;
+        waiting.truncate(count);
+        let place = waiting.last().map_or(after, |ticket| ticket.place());
+        (
+            waiting.into_iter().map(Ticket::json).collect(),
+            place,
+            is_end,
+        )
+    }
+
+    /// One page of a ticket's comments.
+    pub fn comments(&self, id: u64, after: usize, count: usize) -> Option<(Vec<Value>, bool)> {
+        let ticket = self
+            .tickets
+            .get(&id)
+            .filter(|ticket| ticket.status != "deleted")?;
+        let comments = ticket.comments.iter().enumerate().skip(after);
+        let page = comments
+            .take(count)
+            .map(|(place, comment)| comment.json(ticket, place))
+            .collect();
+        Some((page, after + count < ticket.comments.len()))
+    }
+
+    pub fn users(&self) -> Vec<Value> {
+        let customers = (100..103).map(|id| json!({"id": id, "role": "end-user", "name": "Anna"}));
+        customers
+            .chain([json!({"id": AGENT, "role": "agent", "name": "Tom"})])
+            .collect()
+    }
+
+    pub fn metric_sets(&self) -> Vec<Value> {
+        let sets = self.tickets.values();
+        sets.map(|ticket| json!({"ticket_id": ticket.id, "reopens": ticket.reopens}))
+            .collect()
+    }
+
+    /// What Groundswell should hold once everything is pulled; tickets that make no sense are left out.
+    pub fn expected(&self) -> BTreeMap<String, Expected> {
+        let whole = self.tickets.values().filter(|ticket| !ticket.is_broken);
+        whole
+            .map(|ticket| (ticket.id.to_string(), ticket.expected()))
+            .collect()
+    }
+}
+
+impl Ticket {
+    fn place(&self) -> (i64, u64) {
+        (self.generated.timestamp(), self.id)
+    }
+
+    fn json(&self) -> Value {
+        let time = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let description = if self.is_scrubbed {
+            "X"
+        } else {
+            self.comments.first().map_or("", |c| c.text.as_str())
+        };
+        json!({
+            "id": self.id,
+            "url": format!("https://evil.example/api/v2/tickets/{}.json", self.id),
+            "created_at": if self.is_broken { Value::Null } else { Value::from(time(self.created_at)) },
+            "updated_at": time(self.updated_at),
+            "generated_timestamp": self.generated.timestamp(),
+            "subject": self.subject, "raw_subject": self.subject, "description": description,
+            "status": self.status, "priority": null, "type": "incident", "tags": self.tags,
+            "requester_id": self.requester, "submitter_id": self.requester, "organization_id": 7,
+            "via": {"channel": "email", "source": {}}, "satisfaction_rating": {"score": "unoffered"},
+            "custom_fields": [{"id": 360_001, "value": self.category}],
+            "fields": [{"id": 360_001, "value": self.category}],
+        })
+    }
+
+    fn expected(&self) -> Expected {
+        let exclusion = if self.status == "deleted" {
+            Some(Exclusion::Deleted)
+        } else if self.tags.iter().any(|tag| tag == "closed_by_merge") {
+            Some(Exclusion::Merged)
+        } else {
+            None
+        };
+        if exclusion.is_some() {
+            let (status, category, messages) = (None, None, Vec::new());
+            return Expected {
+                exclusion,
+                status,
+                category,
+                reopens: 0,
+                messages,
+            };
+        }
+        let message = |comment: &Comment| {
+            let (author, visibility) = match comment.by {
+                By::Customer => (Author::Customer, Visibility::Public),
+                By::Agent => (Author::Agent, Visibility::Public),
+                By::Note => (Author::Agent, Visibility::Internal),
+            };
+            (author, visibility, comment.text.clone())
+        };
+        Expected {
+            exclusion,
+            status: Some(self.status.to_owned()),
+            category: self.category.clone(),
+            reopens: self.reopens,
+            messages: self.comments.iter().map(message).collect(),
+        }
+    }
+}
+
+impl Comment {
+    fn json(&self, ticket: &Ticket, place: usize) -> Value {
+        let author = if self.by == By::Customer {
+            ticket.requester
+        } else {
+            AGENT
+        };
+        json!({
+            "id": ticket.id * 1_000 + place as u64,
+            "type": "Comment",
+            "author_id": author,
+            "public": self.by != By::Note,
+            "plain_body": self.text,
+            "html_body": format!("<p>{}</p>", self.text),
+            "created_at": self.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "via": {"channel": "email"},
+            "metadata": {"system": {"ip_address": "203.0.113.7", "location": "Berlin", "latitude": 52.5}},
+        })
+    }
+}
