@@ -317,6 +317,8 @@ fn one_source(mut config: Config, files: &[PathBuf], folder: &Path) -> anyhow::R
     });
     let settings = FilesConfig {
         paths: files.to_vec(),
+        // Nobody is still writing: a last line that is cut short is reported.
+        settle: std::time::Duration::ZERO,
         ..settings.unwrap_or_default()
     };
     config.sources = vec![SourceConfig {

@@ -188,3 +188,134 @@ fn limits(section: &mut Section<'_>) -> http::Limits {
         body_bytes_max: usize::try_from(mebibytes << 20).unwrap_or(usize::MAX),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn parse(text: &str) -> Result<Config, Vec<String>> {
+        let variables =
+            ["RT_TOKEN", "ZENDESK_SECRET"].map(|name| (name.to_owned(), "hidden".into()));
+        Config::parse(
+            text,
+            PathBuf::from("/etc/groundswell"),
+            BTreeMap::from(variables),
+        )
+        .map_err(|problems| {
+            problems
+                .iter()
+                .map(|one| format!("{}: {}", one.path, one.message))
+                .collect()
+        })
+    }
+
+    /// The examples of the default configuration, without the marks that make them comments.
+    fn examples() -> Vec<String> {
+        let text = include_str!("../../config/default.toml");
+        let blocks = text.split("\n## [[sources]]\n").skip(1);
+        blocks
+            .map(|block| {
+                let lines = block.lines().take_while(|line| line.starts_with("##"));
+                let lines: Vec<_> = lines
+                    .map(|line| line.trim_start_matches("##").trim())
+                    .collect();
+                format!("[[sources]]\n{}\n", lines.join("\n"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_documented_settings_are_known_and_show_the_defaults() {
+        let config = parse(&examples().concat()).unwrap();
+        let [files, tracker, zendesk] = config.sources.as_slice() else {
+            panic!("three examples")
+        };
+        let SourceKind::Files(files) = &files.kind else {
+            panic!("{files:?}")
+        };
+        let paths = vec![PathBuf::from("/etc/groundswell/inbox")];
+        let default = file::FilesConfig {
+            paths,
+            ..file::FilesConfig::default()
+        };
+        assert_eq!(format!("{files:?}"), format!("{default:?}"));
+        let SourceKind::RequestTracker(tracker) = &tracker.kind else {
+            panic!("{tracker:?}")
+        };
+        let url = "https://rt.example.com".parse().unwrap();
+        let default = request_tracker::RequestTrackerConfig::new(url, "hidden".to_owned().into());
+        assert_eq!(format!("{tracker:?}"), format!("{default:?}"));
+        let SourceKind::Zendesk(zendesk) = &zendesk.kind else {
+            panic!("{zendesk:?}")
+        };
+        let url = "https://example.zendesk.com".parse().unwrap();
+        let (id, secret) = ("groundswell".to_owned(), "hidden".to_owned().into());
+        let default = zendesk::ZendeskConfig::new(url, zendesk::Credentials::Client { id, secret });
+        assert_eq!(format!("{zendesk:?}"), format!("{default:?}"));
+        for source in &config.sources {
+            assert!(!format!("{source:?}").contains("hidden"));
+            build(source, Calendar::default()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_examples_that_are_left_out_are_known_too() {
+        let whole = examples()
+            .concat()
+            .replace("\n# ", "\n")
+            .replace("\nFor CSV", "\n# For CSV");
+        let whole = whole.replace("\nWhat the official", "\n# What the official");
+        let whole = whole.replace("\n\"tag:<start", "\n# \"tag:<start");
+        let config = parse(&whole).unwrap();
+        let SourceKind::Files(files) = &config.sources[0].kind else {
+            panic!("files come first")
+        };
+        assert_eq!(files.columns["text"], "What happened");
+        assert!(files.date_order.is_some());
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let text = "
+            [[sources]]
+            id = \"a b\"
+            kind = \"files\"
+            colums = {}
+            format = \"xml\"
+            columns = { words = \"Text\" }
+            [[sources]]
+            id = \"rt\"
+            kind = \"request_tracker\"
+            url = \"rt.example.com\"
+            token = \"in the open\"
+            start = \"yesterday\"
+            [[sources]]
+            id = \"z\"
+            kind = \"zendesk\"
+            url = \"https://example.zendesk.com\"
+            email = \"a@example.com\"
+            category_field = \"topic\"
+            [[sources]]
+            id = \"x\"
+            kind = \"fax\"
+        ";
+        let expected = [
+            "sources[0].columns.words: is not one of our fields",
+            "sources[0].colums: is not a known setting",
+            "sources[0].format: \"xml\" is not known",
+            "sources[0].id: \"a b\" has a slash or a space in it",
+            "sources[0].paths: is missing",
+            "sources[1].start: \"yesterday\" is not a date-time",
+            "sources[1].token: a secret must not stand in the configuration",
+            "sources[1].url: is not an http or https address",
+            "sources[2].category_field: \"topic\" is not known",
+            "sources[2].client_id: there must be one complete way to log in",
+            "sources[3].kind: \"fax\" is not known",
+        ];
+        assert_eq!(parse(text).unwrap_err(), expected);
+    }
+}

@@ -5,6 +5,7 @@
 mod clean;
 mod html;
 mod language;
+mod numbers;
 mod phrases;
 mod prepare;
 mod pull;

@@ -3,10 +3,12 @@
 //! Error codes, versions, order and serial numbers stay, because topics are made of them. The
 //! output, redacted again, is the same.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+
+use super::numbers;
 
 /// Rounds until nothing changes; a second round only catches what a first one uncovered.
 const ROUNDS_MAX: usize = 6;
@@ -246,107 +248,14 @@ fn token(found: &Captures<'_>, _: &str) -> Option<String> {
     (is_prefixed || is_bearer || (is_mixed(whole) && numbers >= 4)).then(|| "[secret]".into())
 }
 
-/// Lengths by country, so that what follows the number is left alone.
-const IBAN_LENGTHS: [(&str, usize); 38] = [
-    ("AD", 24),
-    ("AT", 20),
-    ("BE", 16),
-    ("BG", 22),
-    ("CH", 21),
-    ("CY", 28),
-    ("CZ", 24),
-    ("DE", 22),
-    ("DK", 18),
-    ("EE", 20),
-    ("ES", 24),
-    ("FI", 18),
-    ("FR", 27),
-    ("GB", 22),
-    ("GI", 23),
-    ("GR", 27),
-    ("HR", 21),
-    ("HU", 28),
-    ("IE", 22),
-    ("IS", 26),
-    ("IT", 27),
-    ("LI", 21),
-    ("LT", 20),
-    ("LU", 20),
-    ("LV", 21),
-    ("MC", 27),
-    ("MT", 31),
-    ("NL", 18),
-    ("NO", 15),
-    ("PL", 28),
-    ("PT", 25),
-    ("RO", 24),
-    ("SE", 24),
-    ("SI", 19),
-    ("SK", 24),
-    ("SM", 27),
-    ("TR", 26),
-    ("UA", 29),
-];
-
 fn iban(found: &Captures<'_>, _: &str) -> Option<String> {
-    let whole = &found[0];
-    let country = whole[..2].to_ascii_uppercase();
-    let &(_, length) = IBAN_LENGTHS.iter().find(|(code, _)| *code == country)?;
-    let (end, _) = whole
-        .char_indices()
-        .filter(|(_, c)| c.is_ascii_alphanumeric())
-        .nth(length - 1)?;
-    let (number, after) = whole.split_at(end + 1);
-    let goes_on = after.starts_with(|c: char| c.is_ascii_alphanumeric());
-    (!goes_on && is_iban(number)).then(|| format!("[iban]{after}"))
-}
-
-fn is_iban(number: &str) -> bool {
-    let compact: Vec<u32> = number.chars().filter_map(|c| c.to_digit(36)).collect();
-    let rotated = compact[4..].iter().chain(&compact[..4]);
-    let remainder = rotated.fold(0, |sum, &digit| {
-        if digit < 10 {
-            (sum * 10 + digit) % 97
-        } else {
-            (sum * 100 + digit) % 97
-        }
-    });
-    remainder == 1
+    let end = numbers::iban_end(&found[0])?;
+    Some(format!("[iban]{}", &found[0][end..]))
 }
 
 fn card(found: &Captures<'_>, before: &str) -> Option<String> {
-    let digits = digits(&found[0]);
-    let start = |count: usize| {
-        digits[..count]
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + digit)
-    };
-    let is_known = match digits.len() {
-        13 | 19 => digits[0] == 4 || start(2) == 62,
-        14 => matches!(start(2), 30 | 36 | 38 | 39),
-        15 => matches!(start(2), 34 | 37),
-        16 => {
-            digits[0] == 4
-                || matches!(start(2), 51..=55 | 60 | 62 | 64 | 65)
-                || matches!(start(4), 2221..=2720 | 3528..=3589)
-        }
-        _ => false,
-    };
-    (is_known && luhn(&digits) && !NUMBERED.is_match(before)).then(|| "[card]".into())
-}
-
-fn luhn(digits: &[u32]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, &digit)| match place % 2 {
-            0 => digit,
-            _ if digit > 4 => digit * 2 - 9,
-            _ => digit * 2,
-        })
-        .sum();
-    sum.is_multiple_of(10)
+    let is_card = numbers::is_card(&digits(&found[0])) && !NUMBERED.is_match(before);
+    is_card.then(|| "[card]".into())
 }
 
 fn phone_world(found: &Captures<'_>, before: &str) -> Option<String> {

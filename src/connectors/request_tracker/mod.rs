@@ -8,6 +8,7 @@
 mod check;
 mod cursor;
 mod log;
+mod texts;
 mod ticket;
 
 use chrono::{DateTime, TimeDelta, Utc};
