@@ -22,20 +22,30 @@ fn texts(count: usize) -> Vec<String> {
         |path| std::fs::read_to_string(path).expect("the file can be read"),
     );
     let words: Vec<String> = corpus.lines().filter_map(text_of).collect();
-    (0..count).map(|n| format!("{} ({n})", words[n % words.len()])).collect()
+    (0..count)
+        .map(|n| format!("{} ({n})", words[n % words.len()]))
+        .collect()
 }
 
 fn text_of(line: &str) -> Option<String> {
     let row: serde_json::Value = serde_json::from_str(line).ok()?;
     let messages = row["messages"].as_array().into_iter().flatten();
-    let text: Vec<&str> = messages.filter_map(|message| message["text"].as_str()).collect();
-    Some(row["text"].as_str().map_or_else(|| text.join("\n\n"), str::to_owned))
+    let text: Vec<&str> = messages
+        .filter_map(|message| message["text"].as_str())
+        .collect();
+    Some(
+        row["text"]
+            .as_str()
+            .map_or_else(|| text.join("\n\n"), str::to_owned),
+    )
 }
 
 fn vectors(texts: &[String]) -> Vec<Vector> {
     let encoder = Transformer::built_in().expect("the built-in encoder loads");
     let texts: Vec<Text> = texts.iter().map(|text| Text::from(text.as_str())).collect();
-    encoder.encode(&texts).expect("the built-in encoder takes any text")
+    encoder
+        .encode(&texts)
+        .expect("the built-in encoder takes any text")
 }
 
 fn changed(number: usize, text: &str) -> Changed {
@@ -58,16 +68,34 @@ fn words(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("words of 1000 texts");
     group.throughput(Throughput::Elements(texts.len() as u64));
     group.bench_function("clean", |b| {
-        b.iter(|| texts.iter().map(|text| clean(black_box(text), &[]).len()).sum::<usize>());
+        b.iter(|| {
+            texts
+                .iter()
+                .map(|text| clean(black_box(text), &[]).len())
+                .sum::<usize>()
+        });
     });
     group.bench_function("redact", |b| {
-        b.iter(|| texts.iter().map(|text| redact(black_box(text), true).len()).sum::<usize>());
+        b.iter(|| {
+            texts
+                .iter()
+                .map(|text| redact(black_box(text), true).len())
+                .sum::<usize>()
+        });
     });
     group.bench_function("index", |b| {
-        let changes: Vec<_> = texts.iter().enumerate().map(|(n, text)| changed(n, text)).collect();
+        let changes: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .map(|(n, text)| changed(n, text))
+            .collect();
         b.iter_batched(
             || SearchIndex::in_memory().expect("memory can hold an index"),
-            |index| index.apply(black_box(&changes)).expect("memory can hold the texts"),
+            |index| {
+                index
+                    .apply(black_box(&changes))
+                    .expect("memory can hold the texts")
+            },
             BatchSize::PerIteration,
         );
     });
@@ -85,7 +113,13 @@ fn meaning(criterion: &mut Criterion) {
         let matrix = Matrix::new(&vectors);
         group.throughput(Throughput::Elements(count as u64));
         let neighbours = || {
-            nearest(&matrix, &matrix, 15, |row, column| row != column, |_, list| list.to_vec())
+            nearest(
+                &matrix,
+                &matrix,
+                15,
+                |row, column| row != column,
+                |_, list| list.to_vec(),
+            )
         };
         group.bench_function(format!("neighbours of {count}"), |b| b.iter(neighbours));
         let network = network(&neighbours());
@@ -95,7 +129,14 @@ fn meaning(criterion: &mut Criterion) {
         let documents = documents(&texts, &vectors);
         group.bench_function(format!("discover in {count}"), |b| {
             let now = DateTime::from_timestamp(1_800_000_000, 0).expect("in range");
-            b.iter(|| discover(black_box(&documents), &Registry::default(), &Params::default(), now));
+            b.iter(|| {
+                discover(
+                    black_box(&documents),
+                    &Registry::default(),
+                    &Params::default(),
+                    now,
+                )
+            });
         });
     }
     group.finish();
@@ -108,10 +149,16 @@ fn documents(texts: &[String], vectors: &[Vector]) -> Vec<Document> {
         vector: vector.clone(),
         language: "en".to_owned(),
         customer: Some(format!("customer-{}", number % 997)),
-        created_at: DateTime::from_timestamp(1_767_600_000 + number as i64 * 60, 0).expect("in range"),
+        created_at: DateTime::from_timestamp(1_767_600_000 + number as i64 * 60, 0)
+            .expect("in range"),
         topic: None,
     };
-    texts.iter().zip(vectors).enumerate().map(document).collect()
+    texts
+        .iter()
+        .zip(vectors)
+        .enumerate()
+        .map(document)
+        .collect()
 }
 
 criterion_group! {

@@ -10,9 +10,18 @@ use groundswell::search::{SearchIndex, SearchRequest};
 use groundswell::store::Changed;
 
 const QUERIES: [&str; 12] = [
-    "ice on the path", "E17", "firmware 4.2.0", "\"hot water\" cold", "thermostat battery -app",
-    "invoice twice", "technician did not come", "category:\"Hot water\" shower", "kind:call_note noise",
-    "after:2026-03-01 defrost", "router OR gateway", "subsid*",
+    "ice on the path",
+    "E17",
+    "firmware 4.2.0",
+    "\"hot water\" cold",
+    "thermostat battery -app",
+    "invoice twice",
+    "technician did not come",
+    "category:\"Hot water\" shower",
+    "kind:call_note noise",
+    "after:2026-03-01 defrost",
+    "router OR gateway",
+    "subsid*",
 ];
 
 fn main() {
@@ -20,7 +29,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let count = std::env::var("GROUNDSWELL_BENCH_COUNT").ok().and_then(|text| text.parse().ok());
+    let count = std::env::var("GROUNDSWELL_BENCH_COUNT")
+        .ok()
+        .and_then(|text| text.parse().ok());
     let count: usize = count.unwrap_or(100_000);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (index, _) = SearchIndex::open(folder.path()).expect("an empty folder can be opened");
@@ -31,10 +42,16 @@ fn main() {
     let started = Instant::now();
     let numbers: Vec<usize> = (0..count).collect();
     for chunk in numbers.chunks(5_000) {
-        let changes: Vec<_> = chunk.iter().map(|n| changed(*n, &rows[n % rows.len()])).collect();
+        let changes: Vec<_> = chunk
+            .iter()
+            .map(|n| changed(*n, &rows[n % rows.len()]))
+            .collect();
         index.apply(&changes).expect("the folder can be written to");
     }
-    println!("indexed {count} conversations in {:.1} s", started.elapsed().as_secs_f64());
+    println!(
+        "indexed {count} conversations in {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
     let mut milliseconds = Vec::new();
     for round in 0..100 {
         for query in QUERIES {
@@ -65,7 +82,9 @@ fn changed(number: usize, row: &serde_json::Value) -> Changed {
     conversation.product = row["product"].as_str().map(str::to_owned);
     conversation.subject = Text::from(row["subject"].as_str().unwrap_or_default());
     let messages = row["messages"].as_array().into_iter().flatten();
-    let words: Vec<&str> = messages.filter_map(|message| message["text"].as_str()).collect();
+    let words: Vec<&str> = messages
+        .filter_map(|message| message["text"].as_str())
+        .collect();
     Changed {
         number: number as i64 + 1,
         stored: Stored {

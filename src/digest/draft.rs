@@ -26,6 +26,10 @@ const SAMPLE_MAX: usize = 3;
 /// The words of a topic that an item shows.
 const TERMS_MAX: usize = 6;
 
+/// A topic that comes apart when a tenth of the conversations is left out is spread over categories because it is no one
+/// thing; below this share its filing proves nothing.
+const STABILITY_MIN: f64 = 0.6;
+
 /// What a digest is made of.
 #[derive(Clone, Debug)]
 pub struct Inputs<'a> {
@@ -174,7 +178,7 @@ fn findings(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> BTreeMap<TopicI
     let find = |window: &Window| reconcile::findings(inputs.facts, window, &labels, &catch_all);
     let mut found = find(inputs.window);
     let Some((first, _)) = course.first().filter(|_| course.len() > 1) else {
-        return found;
+        return coherent(inputs, found);
     };
     let whole = Window {
         start: first.start,
@@ -192,6 +196,18 @@ fn findings(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> BTreeMap<TopicI
                 });
             }
         }
+    }
+    coherent(inputs, found)
+}
+
+/// Only what is said of topics that hold together.
+fn coherent(
+    inputs: &Inputs<'_>,
+    mut found: BTreeMap<TopicId, Vec<Finding>>,
+) -> BTreeMap<TopicId, Vec<Finding>> {
+    let is_loose = |topic: &&Topic| topic.stability.is_some_and(|share| share < STABILITY_MIN);
+    for topic in inputs.topics.iter().filter(is_loose) {
+        found.remove(&topic.id);
     }
     found
 }
