@@ -151,3 +151,70 @@ prop_compose! {
         }
     }
 }
+
+/// A digest with one item that says nothing but `words`, everywhere.
+pub fn hostile(words: &str) -> Digest {
+    let text = || words.to_owned();
+    let quote = Quote {
+        key: ConversationKey::new(words, words),
+        text: text(),
+        url: Some(text()),
+    };
+    Digest {
+        version: 1,
+        id: DigestId(text()),
+        cadence: Cadence::Weekly,
+        window: "2026-W13".to_owned(),
+        start: "2026-03-23T00:00:00Z".parse().unwrap(),
+        end: "2026-03-30T00:00:00Z".parse().unwrap(),
+        zone: "UTC".to_owned(),
+        totals: Totals {
+            excluded: vec![(text(), 1)],
+            ..Totals::default()
+        },
+        items: vec![Item {
+            topic_id: TopicId(text()),
+            label: text(),
+            terms: vec![text()],
+            conversations: 3,
+            customers: 3,
+            change: Change {
+                state: TrendState::New,
+                baseline: 0.0,
+                windows: 8,
+                low: 0.0,
+                high: 0.0,
+            },
+            categories: vec![CategoryShare {
+                category: Some(text()),
+                conversations: 3,
+                official: None,
+            }],
+            findings: vec![Finding {
+                kind: FindingKind::Hidden,
+                sentence: text(),
+            }],
+            quotes: vec![quote.clone()],
+            suggestion: Suggestion {
+                kind: SuggestionKind::Product,
+                rule: text(),
+                sentence: text(),
+                owner: text(),
+                next_step: text(),
+                disproof: text(),
+            },
+            stability: None,
+            course: vec![(text(), 3)],
+        }],
+        official: None,
+        unassigned: Unassigned {
+            conversations: 1,
+            share: 1.0,
+            previous_share: None,
+            sample: vec![quote],
+        },
+        revisions: Vec::new(),
+        notes: vec![text()],
+        rules: vec![text()],
+    }
+}
