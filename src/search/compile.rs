@@ -14,6 +14,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Score, Searcher, Term};
 
 use super::analysis::{self, Span, spans, term_text};
+use super::exclude::Gathered;
 use super::query::Filters;
 use super::schema::{Fields, exact_value, folded_value, micros};
 use super::snippet::Sought;
@@ -70,7 +71,11 @@ pub(super) fn compile(
         } else {
             Occur::Must
         };
-        all.push((occur, compiler.clause(clause)?));
+        let query = compiler.clause(clause)?;
+        all.push(match occur {
+            Occur::MustNot => (occur, Box::new(Gathered(query))),
+            _ => (occur, query),
+        });
     }
     for filter in compiler.filters(filters) {
         all.push((Occur::Must, filter));

@@ -1,8 +1,9 @@
 //! Words: a tantivy index over subject, messages and tags. Derived from the store; delete it and it is rebuilt.
 //!
-//! A change of the feed becomes a document (`schema`), its words become terms (`analysis`), `index` writes them and
-//! remembers in the same commit how far it is, `syntax` reads what a person typed, `query` asks and counts
-//! (`facets`), `snippet` shows where the words stand.
+//! A change of the feed becomes a document (`schema`), its words become terms (`analysis`). `index` writes them and
+//! remembers in the same commit how far it is; `follow` keeps it even with the store; `open` finds it on disk or
+//! starts it again. `syntax` takes apart what a person typed, `compile` makes a tantivy query of it, `query` runs it,
+//! `facets` counts, `snippet` shows where the words stand.
 //!
 //! Searching and applying block: call them from a blocking thread. `catch_up` does so by itself.
 //!
@@ -20,8 +21,11 @@
 
 mod analysis;
 mod compile;
+mod exclude;
 mod facets;
+mod follow;
 mod index;
+mod open;
 mod query;
 mod schema;
 mod snippet;
@@ -30,6 +34,8 @@ mod syntax;
 mod tests;
 
 pub use facets::{Facet, FacetCount};
-pub use index::{SearchIndex, State, catch_up};
+pub use follow::catch_up;
+pub use index::SearchIndex;
+pub use open::State;
 pub use query::{Filters, Hit, SearchRequest, SearchResults, Sort};
 pub use snippet::Snippet;

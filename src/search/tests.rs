@@ -158,6 +158,8 @@ fn words_combine() {
     assert_eq!(id_set(&index, "Wartung OR defrost"), "1 4");
     assert_eq!(id_set(&index, "error -E17"), "4");
     assert_eq!(id_set(&index, "-error"), "1 3 5 6");
+    assert_eq!(id_set(&index, "-\"error E17\" error"), "4");
+    assert_eq!(id_set(&index, "-\"not there\""), "1 2 3 4 5 6");
     assert_eq!(id_set(&index, "the unit is not in defrost"), "4");
     assert_eq!(id_set(&index, ""), "1 2 3 4 5 6");
 }
@@ -462,7 +464,11 @@ fn a_purge_that_a_crash_cut_off_is_done_later() {
     deleted.number = 7;
     deleted.stored.conversation.exclusion = Some(Exclusion::Deleted);
     assert!(index.write(&[deleted]).unwrap());
-    index.commit_for_tests(7, true).unwrap();
+    let progress = index::Progress {
+        position: 7,
+        is_purge_due: true,
+    };
+    index.commit(progress).unwrap();
     assert!(files_contain(folder.path(), b"zwetschgenkuchen"));
     drop(index);
     let (index, _) = SearchIndex::open(folder.path()).unwrap();
@@ -516,6 +522,38 @@ fn a_damaged_index_is_built_again() {
             index.apply(&corpus()).unwrap();
             assert_eq!(index.count(), 6, "{}", name.display());
         }
+    }
+}
+
+#[test]
+fn random_damage_never_panics() {
+    let whole = tempfile::tempdir().unwrap();
+    build_on_disk(whole.path());
+    let mut state = 88172645463325252_u64;
+    for _ in 0..40 {
+        let mut draw = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let folder = tempfile::tempdir().unwrap();
+        for file in files_under(whole.path()) {
+            let copy = folder.path().join(file.strip_prefix(whole.path()).unwrap());
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(file, copy).unwrap();
+        }
+        let files = files_under(folder.path());
+        let file = &files[draw(files.len())];
+        let mut bytes = fs::read(file).unwrap();
+        if bytes.is_empty() {
+            continue;
+        }
+        let at = draw(bytes.len());
+        bytes[at] = draw(256) as u8;
+        fs::write(file, bytes).unwrap();
+        let (index, _) = SearchIndex::open(folder.path()).unwrap();
+        index.search(&SearchRequest::new("Rechnung error")).unwrap();
     }
 }
 
@@ -596,6 +634,7 @@ proptest! {
     fn any_mix_of_operators_gets_an_answer(
         parts in proptest::collection::vec(
             prop_oneof![
+                Just("*the"),
                 Just("\""), Just("-"), Just(" OR "), Just("NOT "), Just("*"), Just(":"), Just(" "),
                 Just("kind:call"), Just("category:"), Just("after:2026"), Just("the"), Just("E17"), Just("4.2"),
                 Just("Rechnung"), Just("valve"), Just("熱水"), Just("ισαισα"), Just("tag:*"), Just("e-mail"),
@@ -608,6 +647,12 @@ proptest! {
         prop_assert!(found.total <= 6);
         prop_assert_eq!(found.hits.len() as u64, found.total);
     }
+
+}
+
+proptest! {
+    // Each case builds an index.
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn every_word_of_a_text_finds_it(

@@ -9,6 +9,7 @@ mod golden;
 mod helpdesk;
 mod notifiers;
 mod rt;
+mod search;
 mod servers;
 mod store;
 mod tidy;

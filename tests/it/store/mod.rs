@@ -4,4 +4,4 @@
 mod cases_conversations;
 mod cases_results;
 mod opening;
-mod support;
+pub mod support;
