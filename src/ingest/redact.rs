@@ -39,7 +39,8 @@ lazy!(
 lazy!(
     LABELLED,
     r"(?ix)\b(password|passwort|passwd|pwd|pass\ ?code|passphrase|kennwort|mot\ de\ passe|contrase(?:ñ|n)a|wachtwoord|senha|
-      pin(?:\ ?(?:code|number|nummer))?|puk|tan|otp|one[\ -]time\ code|api[\ _-]?key|access[\ _-]?(?:key|token)|token|secret|cvv2?|cvc2?)
+      pin(?:\ ?(?:code|number|nummer))?|puk|tan|otp|one[\ -]time\ code|api[\ _-]?key|access[\ _-]?(?:key|token)|token|secret|cvv2?|cvc2?|
+      ssn(?:\ (?:no|number))?|social\ security(?:\ number)?|sozialversicherungsnummer|steuer-?id(?:nummer)?)
       (\s*(?:[:=]|is\b:?|ist\b:?|lautet\b:?|est\b\ ?:?|es\b:?)\ *)(\S+)(?:[\ ]*(\n|\z))?"
 );
 lazy!(CARD, r"\b\d(?:[ \-]?\d){12,18}\b");
@@ -407,6 +408,7 @@ mod tests {
         check("my password is Summer2026", "my password is [secret]");
         check("api_key=abcd1234efgh", "api_key=[secret]");
         check("PIN: 4711.", "PIN: [secret].");
+        check("my ssn is 038617519", "my ssn is [secret]");
         check("use Bearer abcdef0123456789abcdef now", "use [secret] now");
         check("key 0123456789abcdef0123456789abcdef0", "key [secret]");
         check("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "[secret]");
