@@ -98,6 +98,9 @@ pub(super) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// How long a try over HTTP may take unless configured otherwise.
+pub(super) const TIMEOUT_S: i64 = 30;
+
 /// Settings that all destinations over the network have.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
@@ -109,8 +112,8 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Reads `timeout_s` and `ca_file`.
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let seconds = section.number("timeout_s", 30, 1..=600);
+    pub(super) fn read(section: &mut Section<'_>, default_s: i64) -> Self {
+        let seconds = section.number("timeout_s", default_s, 1..=600);
         let ca_file = section
             .has("ca_file")
             .then(|| section.path("ca_file", "ca.pem"));

@@ -4,7 +4,6 @@
 //! as one. With several recipients all get it or none does: a server that refuses one gets nothing.
 
 use std::error::Error;
-use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::future::BoxFuture;
@@ -20,6 +19,10 @@ use super::http::{Connection, is_loopback, not_reached};
 use super::{Notifier, Outgoing, Receipt, SendError, fingerprint, wrong_format};
 use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+
+/// How long a mail may take unless configured otherwise: some servers look through it before they
+/// answer, and a mail whose answer is not awaited is sent twice.
+const TIMEOUT_S: i64 = 60;
 
 /// How the way to the mail server is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl MailConfig {
             login: user.zip(password),
             from: read_sender(section),
             to: read_recipients(section),
-            connection: Connection::read(section),
+            connection: Connection::read(section, TIMEOUT_S),
         }
     }
 }
@@ -164,8 +167,8 @@ impl Mail {
     async fn mail(&self, message: &Outgoing) -> Result<Receipt, SendError> {
         let mail = compose(&self.config, message)?;
         let place = format!("{}:{}", self.config.host, self.config.port);
-        // The transport limits single steps; the whole must end, too.
-        let limit: Duration = self.config.connection.timeout * 2;
+        // The transport limits the connecting; the whole must end, too.
+        let limit = self.config.connection.timeout;
         match tokio::time::timeout(limit, self.transport.send(mail)).await {
             Ok(Ok(response)) => {
                 let words = response.first_line().unwrap_or_default();
@@ -332,6 +335,8 @@ fn printable(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn config() -> MailConfig {

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::http::{Address, Answer, Connection, exchange, refusal};
+use super::http::{Address, Answer, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, fingerprint, wrong_format};
 use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
@@ -35,7 +35,7 @@ impl MatrixConfig {
             address: Address::read(section, hint),
             room,
             token: section.secret("token", token_hint),
-            connection: Connection::read(section),
+            connection: Connection::read(section, TIMEOUT_S),
         }
     }
 }

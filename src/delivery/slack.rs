@@ -4,7 +4,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::http::{Address, Answer, Connection, exchange, refusal};
+use super::http::{Address, Answer, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, wrong_format};
 use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
@@ -22,7 +22,7 @@ impl SlackConfig {
             "name a variable or a file with the address that Slack gave for the incoming webhook";
         Self {
             address: Address::read_secret(section, hint, true),
-            connection: Connection::read(section),
+            connection: Connection::read(section, TIMEOUT_S),
         }
     }
 }

@@ -6,7 +6,7 @@ use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-use super::http::{Address, Connection, exchange, refusal};
+use super::http::{Address, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, hexadecimal, wrong_format};
 use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
@@ -32,7 +32,7 @@ impl WebhookConfig {
         Self {
             address: Address::read(section, hint),
             secret: section.secret("secret", secret_hint),
-            connection: Connection::read(section),
+            connection: Connection::read(section, TIMEOUT_S),
         }
     }
 }
