@@ -25,7 +25,7 @@ fn fresh_key(test: &str) -> String {
 }
 
 /// Asks again and again until there is an answer.
-async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let started = tokio::time::Instant::now();
     loop {
         if let Some(answer) = ask().await {
@@ -52,16 +52,16 @@ fn retry(result: Result<Receipt, SendError>) -> String {
 
 // ---- mail
 
-struct MailServer {
-    host: String,
-    port: String,
-    user: String,
-    password: String,
-    ca_file: String,
+pub struct MailServer {
+    pub host: String,
+    pub port: String,
+    pub user: String,
+    pub password: String,
+    pub ca_file: String,
 }
 
 impl MailServer {
-    fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         Some(Self {
             host: variable("SMTP_HOST")?,
             port: variable("SMTP_PORT")?,
@@ -100,13 +100,13 @@ fn mail(text: &str) -> Rendered {
 }
 
 /// A reader of a mailbox: as much of IMAP as the tests need.
-struct Mailbox {
+pub struct Mailbox {
     stream: BufReader<TcpStream>,
     count: u32,
 }
 
 impl Mailbox {
-    async fn open() -> Option<Self> {
+    pub async fn open() -> Option<Self> {
         let (port, user) = (variable("IMAP_PORT")?, variable("IMAP_USER")?);
         let password = variable("IMAP_PASSWORD")?;
         let address = ("127.0.0.1", port.parse().unwrap());
@@ -169,7 +169,7 @@ impl Mailbox {
             .collect()
     }
 
-    async fn wait_for(&mut self, key: &str, count: usize) -> Vec<String> {
+    pub async fn wait_for(&mut self, key: &str, count: usize) -> Vec<String> {
         eventually("mailbox", async || {
             let found = self.search("X-Groundswell-Delivery", key).await;
             (found.len() >= count).then_some(found)
@@ -178,14 +178,14 @@ impl Mailbox {
     }
 
     /// One part of a mail, decoded by the server.
-    async fn part(&mut self, mail: &str, part: &str) -> String {
+    pub async fn part(&mut self, mail: &str, part: &str) -> String {
         let (_, mut blocks) = self
             .command(&format!("FETCH {mail} BINARY.PEEK[{part}]"))
             .await;
         blocks.remove(0).replace("\r\n", "\n")
     }
 
-    async fn headers(&mut self, mail: &str) -> String {
+    pub async fn headers(&mut self, mail: &str) -> String {
         let (_, mut blocks) = self
             .command(&format!("FETCH {mail} BODY.PEEK[HEADER]"))
             .await;
@@ -374,6 +374,18 @@ fn webhook(secret: &str, path: &str) -> Option<Box<dyn Notifier>> {
     Some(notifier(&text, &[("SECRET", secret)]))
 }
 
+/// The bodies of the webhooks that were saved under a delivery key.
+pub fn saved_webhooks(file: &str, key: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| line["delivery"] == key)
+        .map(|line| line["body"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 #[tokio::test]
 async fn a_real_receiver_checks_the_signature_and_saves_every_byte() {
     let Some(secret) = variable("WEBHOOK_SECRET") else {
@@ -390,17 +402,7 @@ async fn a_real_receiver_checks_the_signature_and_saves_every_byte() {
         json!({"kind": "digest", "words": "Wärmepumpe \"vereist\"\n\u{1f321}", "count": 3});
     let message = outgoing(&key, Rendered::Json(content.clone()));
     webhook.send(&message).await.unwrap();
-    let body = eventually("saved webhook", async || {
-        let text = std::fs::read_to_string(&saved).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let found = lines
-            .into_iter()
-            .find(|line| line["delivery"] == key.as_str());
-        found.map(|line| line["body"].as_str().unwrap().to_owned())
-    })
-    .await;
+    let body = eventually("saved webhook", async || saved_webhooks(&saved, &key).pop()).await;
     assert_eq!(body, content.to_string());
 }
 
@@ -512,14 +514,14 @@ async fn an_own_authority_is_trusted_when_it_is_named() {
 
 // ---- Matrix
 
-struct Room {
-    url: String,
-    token: String,
-    room: String,
+pub struct Room {
+    pub url: String,
+    pub token: String,
+    pub room: String,
 }
 
 impl Room {
-    fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         Some(Self {
             url: variable("MATRIX_URL")?,
             token: variable("MATRIX_TOKEN")?,
@@ -557,7 +559,7 @@ impl Room {
         }
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let mut url = url::Url::parse(&self.url).unwrap();
         url.path_segments_mut()
             .unwrap()

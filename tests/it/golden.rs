@@ -371,7 +371,8 @@ fn composed(world: &World) -> Outcome {
     compose(&draft, &world.stored)
 }
 
-fn digest() -> Digest {
+/// The whole digest; other tests deliver it.
+pub fn digest() -> Digest {
     match composed(&world()) {
         Outcome::Digest(digest) => *digest,
         Outcome::Nothing(reason) => panic!("nothing: {reason}"),

@@ -4,6 +4,7 @@
 
 mod connectors;
 mod defaults;
+mod delivery_chain;
 mod delivery_real;
 mod golden;
 mod helpdesk;

@@ -4,7 +4,7 @@
 mod mail;
 mod outbox;
 mod over_http;
-mod receivers;
+pub mod receivers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
