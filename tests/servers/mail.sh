@@ -24,9 +24,9 @@ start_mail() {
 
   launch mail-dovecot TERM dovecot -F -c "$folder/dovecot.conf"
   launch mail-exim TERM exim4 -C "$folder/exim.conf" -bdf -q1m
-  wait_until 30 mail-dovecot curl -fsS -m 5 "imap://127.0.0.1:$imap/" \
+  wait_until 60 mail-dovecot curl -fsS -m 5 "imap://127.0.0.1:$imap/" \
     --user digest@support.test:digest-password --request 'STATUS INBOX (MESSAGES)'
-  wait_until 30 mail-exim sh -c "openssl s_client -brief -verify_return_error -verify_ip 127.0.0.1 \
+  wait_until 60 mail-exim sh -c "openssl s_client -brief -verify_return_error -verify_ip 127.0.0.1 \
     -CAfile '$folder/ca.pem' -starttls smtp -connect 127.0.0.1:$smtp < /dev/null"
 
   publish SMTP_HOST 127.0.0.1

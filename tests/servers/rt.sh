@@ -23,7 +23,7 @@ start_rt() {
 
   local url="http://127.0.0.1:$port" token
   token=$(cat "$folder/token-puller")
-  wait_until 60 rt curl -fsS -m 10 -H "Authorization: token $token" "$url/REST/2.0/queue/Support"
+  wait_until 120 rt curl -fsS -m 10 -H "Authorization: token $token" "$url/REST/2.0/queue/Support"
   publish RT_URL "$url"
   publish RT_TOKEN "$token"
   publish RT_ROOT_TOKEN "$(cat "$folder/token-root")"

@@ -30,12 +30,12 @@ start_synapse() {
   reserve_port
   fill "$SERVERS/synapse.yaml" "$folder/homeserver.yaml" "FOLDER=$folder" "PORT=$port"
   fill "$SERVERS/synapse-log.yaml" "$folder/log.yaml"
-  cd "$folder"
+  cd "$folder" || return 1
   "$python" -m synapse.app.homeserver -c homeserver.yaml --generate-keys >> "$RUN/logs/synapse.log" 2>&1
   launch synapse TERM "$python" -m synapse.app.homeserver -c homeserver.yaml
 
   local url="http://127.0.0.1:$port" account
-  wait_until 60 synapse curl -fsS -m 5 "$url/_matrix/client/versions"
+  wait_until 120 synapse curl -fsS -m 5 "$url/_matrix/client/versions"
   account=$(python "$SERVERS/synapse_account.py" "$url" registration-secret digestbot)
   publish MATRIX_URL "$url"
   publish MATRIX_TOKEN "${account% *}"

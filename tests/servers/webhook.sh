@@ -17,7 +17,7 @@ start_webhook() {
   fill "$SERVERS/webhook-hooks.yaml" "$folder/hooks.yaml" \
     "SAVE=$SERVERS/webhook-save.py" "FOLDER=$folder" "SECRET=webhook-secret"
   launch webhook TERM webhook -hooks "$folder/hooks.yaml" -ip 127.0.0.1 -port "$port" -verbose
-  wait_until 30 webhook curl -fsS -m 5 "http://127.0.0.1:$port/"
+  wait_until 60 webhook curl -fsS -m 5 "http://127.0.0.1:$port/"
   publish WEBHOOK_URL "http://127.0.0.1:$port/hooks/digest"
   publish WEBHOOK_SECRET webhook-secret
   publish WEBHOOK_SAVED "$folder/saved.jsonl"
