@@ -348,6 +348,10 @@ mod tests {
     #[test]
     fn what_is_all_quoted_keeps_its_words() {
         check(
+            "Sent from my iPhone\n> quoted\n<blockquote>",
+            "Sent from my iPhone > quoted",
+        );
+        check(
             "> the unit drips\n> on the path",
             "the unit drips\non the path",
         );
@@ -465,7 +469,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(600))]
 
         #[test]
         fn any_bytes_are_cleaned_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

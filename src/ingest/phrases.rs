@@ -66,17 +66,17 @@ pub static HEAD_OTHER: LazyLock<Regex> = lazy!(
 /// Added by telephones and mail programs.
 pub static DEVICE: LazyLock<Regex> = lazy!(
     r"(?ix)^\s*[-–*]*\s*(?:
-      sent\ (?:from|via|using|with)\ (?:my|the|an?|outlook|yahoo|gmail|samsung|proton|mail|aol|iphone)\b(?:\ ?\S+){0,5}
-    | (?:diese\ nachricht\ wurde\ )?von\ meine[mr]\b(?:\ \S+){0,5}\ gesendet
+      sent\ (?:from|via|using|with)\ (?:my|the|an?|outlook|yahoo|gmail|samsung|proton|mail|aol|iphone)\b(?:\ ?[^\s>]+){0,5}
+    | (?:diese\ nachricht\ wurde\ )?von\ meine[mr]\b(?:\ [^\s>]+){0,5}\ gesendet
     | (?:von|mit)\b.{0,50}\b(?:iphone|ipad|android|smartphone|handy|app)\b.{0,25}\b(?:gesendet|verschickt)
-    | gesendet\ (?:von|mit|über|aus)\b(?:\ ?\S+){0,5}
-    | envoy(?:é|e)\ (?:de|depuis|à\ partir\ de)\b(?:\ ?\S+){0,5}
-    | enviado\ (?:desde|do|de|a\ partir)\b(?:\ ?\S+){0,5}
-    | (?:verzonden|verstuurd)\ (?:vanaf|vanuit|met|via)\b(?:\ ?\S+){0,5}
-    | inviato\ (?:da|dal)\b(?:\ ?\S+){0,5}
-    | sendt\ fra\b(?:\ ?\S+){0,5} | skickat\ från\b(?:\ ?\S+){0,5}
-    | get\ outlook\ for\b(?:\ ?\S+){0,3} | outlook\ f(?:ü|u)r\ (?:ios|android)\b(?:\ ?\S+){0,3}
-    | (?:virus-free|virenfrei|sans\ virus)\b(?:\ ?\S+){0,5}
+    | gesendet\ (?:von|mit|über|aus)\b(?:\ ?[^\s>]+){0,5}
+    | envoy(?:é|e)\ (?:de|depuis|à\ partir\ de)\b(?:\ ?[^\s>]+){0,5}
+    | enviado\ (?:desde|do|de|a\ partir)\b(?:\ ?[^\s>]+){0,5}
+    | (?:verzonden|verstuurd)\ (?:vanaf|vanuit|met|via)\b(?:\ ?[^\s>]+){0,5}
+    | inviato\ (?:da|dal)\b(?:\ ?[^\s>]+){0,5}
+    | sendt\ fra\b(?:\ ?[^\s>]+){0,5} | skickat\ från\b(?:\ ?[^\s>]+){0,5}
+    | get\ outlook\ for\b(?:\ ?[^\s>]+){0,3} | outlook\ f(?:ü|u)r\ (?:ios|android)\b(?:\ ?[^\s>]+){0,3}
+    | (?:virus-free|virenfrei|sans\ virus)\b(?:\ ?[^\s>]+){0,5}
     )[.!]?\s*$"
 );
 
