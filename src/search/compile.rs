@@ -13,11 +13,12 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Score, Searcher, Term};
 
-use super::analysis::{self, Span, spans, term_text};
+use super::analysis::{self, term_text};
 use super::exclude::Gathered;
 use super::query::Filters;
 use super::schema::{Fields, exact_value, folded_value, micros};
 use super::snippet::Sought;
+use super::spans::{Span, spans};
 use super::syntax::{Atom, Clause, Parsed};
 
 /// How much a word counts by where it stands: a word as typed is worth more than another form of it.

@@ -1,9 +1,9 @@
 //! Words: a tantivy index over subject, messages and tags. Derived from the store; delete it and it is rebuilt.
 //!
-//! A change of the feed becomes a document (`schema`), its words become terms (`analysis`). `index` writes them and
-//! remembers in the same commit how far it is; `follow` keeps it even with the store; `open` finds it on disk or
-//! starts it again. `syntax` takes apart what a person typed, `compile` makes a tantivy query of it, `query` runs it,
-//! `facets` counts, `snippet` shows where the words stand.
+//! A change of the feed becomes a document (`schema`), its words become terms (`spans`, `analysis`). `index` writes
+//! them and remembers in the same commit how far it is; `follow` keeps it even with the store; `open` finds it on disk
+//! or starts it again. `syntax` takes apart what a person typed, `compile` makes a tantivy query of it, `query` runs
+//! it, `facets` counts, `snippet` shows where the words stand.
 //!
 //! Searching and applying block: call them from a blocking thread. `catch_up` does so by itself.
 //!
@@ -29,6 +29,7 @@ mod open;
 mod query;
 mod schema;
 mod snippet;
+mod spans;
 mod syntax;
 #[cfg(test)]
 mod tests;

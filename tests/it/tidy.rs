@@ -77,6 +77,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn production() -> Vec<(String, String)> {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
+    files.retain(|path| path.file_name().is_some_and(|name| name != "tests.rs"));
     let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
         let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
