@@ -43,6 +43,18 @@ impl Dialect {
         }
     }
 
+    /// Adds the parameter of a number to a statement in which each stands once, in order. SQLite looks each
+    /// numbered one up by its name, one after the other: half the time of a large statement.
+    pub fn push_parameter(self, text: &mut String, number: usize) {
+        match self {
+            Dialect::Sqlite => text.push('?'),
+            Dialect::Postgres => {
+                text.push('$');
+                text.push_str(&number.to_string());
+            }
+        }
+    }
+
     /// A subquery that yields the texts of the JSON list in parameter `$1` or `$2`: a list of any length as one
     /// parameter, so that the statement stays the same and no limit of parameters is met.
     pub fn listed(self, parameter: ListParameter) -> &'static str {

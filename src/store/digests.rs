@@ -166,16 +166,12 @@ async fn write_deliveries(writing: &mut Writing, closing: &Closing) -> anyhow::R
         row: "($, $, $, 0, $)",
         after: "ON CONFLICT (digest, destination) DO NOTHING",
     };
-    rows.all(
-        writing.connection(),
-        &closing.destinations,
-        |destination, values| {
-            let values = values.text(digest.id.as_str()).text(destination.as_str());
-            values
-                .text(DeliveryState::Waiting.as_str())
-                .time(closing.closed.closed_at);
-        },
-    )
+    rows.all(writing, &closing.destinations, |destination, values| {
+        let values = values.text(digest.id.as_str()).text(destination.as_str());
+        values
+            .text(DeliveryState::Waiting.as_str())
+            .time(closing.closed.closed_at);
+    })
     .await
 }
 
@@ -186,7 +182,7 @@ async fn write_counts(writing: &mut Writing, closing: &Closing) -> anyhow::Resul
         row: "($, $, $, $, $, $)",
         after: "",
     };
-    rows.all(writing.connection(), &closing.counts, |count, values| {
+    rows.all(writing, &closing.counts, |count, values| {
         let topic = count.topic.as_ref().map_or("", TopicId::as_str);
         values
             .text(closing.closed.cadence.as_str())

@@ -98,7 +98,7 @@ pub(super) async fn write_tombstones(
     tombstones: &[Tombstone],
 ) -> anyhow::Result<()> {
     TOMBSTONE_ROWS
-        .all(writing.connection(), tombstones, |tombstone, values| {
+        .all(writing, tombstones, |tombstone, values| {
             values
                 .text(&tombstone.source)
                 .text(&tombstone.id)

@@ -323,3 +323,47 @@ impl Store {
         &self.inner.place
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Conversation;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Folder(folder.path().to_owned());
+        let store = Store::open(&location).await.unwrap();
+        let at = DateTime::UNIX_EPOCH;
+        let mut conversation = Conversation::new(ConversationKey::new("desk", "1"), at);
+        conversation.subject = "private words ".repeat(10_000).into();
+        let page = CleanPage {
+            conversations: vec![Stored {
+                conversation,
+                text: "private words".into(),
+                text_hash: "aa".to_owned(),
+                language: String::new(),
+            }],
+            next: Some(Cursor("next".to_owned())),
+            ..CleanPage::default()
+        };
+        let source = SourceId::from("desk");
+        let limit = async |pages: &'static str| {
+            let mut connection = store.inner.writer.acquire().await.unwrap();
+            run(&mut connection, sql(pages)).await.unwrap();
+        };
+        // As small as the file is now: no page can be added, as on a full disk.
+        limit("PRAGMA max_page_count = 1").await;
+        let failed = store.save_page(&source, &page, at).await.unwrap_err();
+        let message = format!("{failed:#}");
+        assert!(
+            message.contains("disk is full; nothing was lost"),
+            "{message}"
+        );
+        assert!(!message.contains("private"), "{message}");
+        assert!(store.source_progress().await.unwrap().is_empty());
+        limit("PRAGMA max_page_count = 1000000").await;
+        assert_eq!(store.save_page(&source, &page, at).await.unwrap().new, 1);
+        assert_eq!(store.source_progress().await.unwrap().len(), 1);
+    }
+}

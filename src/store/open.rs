@@ -27,7 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
 const LOCK_NUMBER: i64 = 0x67_73_77_65_6c_6c;
 
 /// How long a writer waits for its turn: another one may be saving a large discovery.
-const WRITER_WAIT: Duration = Duration::from_secs(600);
+const WRITER_WAIT: Duration = Duration::from_secs(120);
 
 /// Readers beside the one writer.
 const READERS: u32 = 4;
@@ -114,18 +114,19 @@ impl Place {
         })
     }
 
+    /// The one connection that writes. It is tried at once: a pool would try again and again, and never say why.
     async fn writer(&self, may_create: bool) -> anyhow::Result<AnyPool> {
         let mut options = self.options.clone();
         if may_create && self.dialect == Dialect::Sqlite {
             options.database_url.set_query(Some("mode=rwc"));
         }
-        let pool = self.pool(self.dialect.writer_settings());
-        pool.max_connections(1)
-            .acquire_timeout(WRITER_WAIT)
-            .connect_with(options)
+        let settings = self.dialect.writer_settings();
+        try_once(&options, settings)
             .await
             .map_err(clear)
-            .with_context(|| format!("the database in {} cannot be opened", self.shown))
+            .with_context(|| format!("the database in {} cannot be opened", self.shown))?;
+        let pool = self.pool(settings).max_connections(1);
+        Ok(pool.acquire_timeout(WRITER_WAIT).connect_lazy_with(options))
     }
 
     fn pool(&self, settings: &'static [&'static str]) -> AnyPoolOptions {
@@ -135,14 +136,7 @@ impl Place {
             .test_before_acquire(is_remote)
             .max_lifetime(is_remote.then_some(Duration::from_secs(1800)))
             .idle_timeout(is_remote.then_some(Duration::from_secs(600)))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    for setting in settings {
-                        sqlx::query(*setting).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .after_connect(move |connection, _| Box::pin(set_up(connection, settings)))
     }
 
     fn store(self, writer: AnyPool, lock: Option<Lock>) -> anyhow::Result<Store> {
@@ -185,6 +179,19 @@ impl Place {
             newest_version()
         )
     }
+}
+
+async fn try_once(options: &AnyConnectOptions, settings: &'static [&str]) -> sqlx::Result<()> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    set_up(&mut connection, settings).await?;
+    connection.close().await
+}
+
+async fn set_up(connection: &mut AnyConnection, settings: &'static [&str]) -> sqlx::Result<()> {
+    for setting in settings {
+        sqlx::query(*setting).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 fn database_file(folder: &Path) -> std::path::PathBuf {

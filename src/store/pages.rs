@@ -303,7 +303,7 @@ impl<'a> Changes<'a> {
 
     async fn write(self, writing: &mut Writing, source: &SourceId) -> anyhow::Result<()> {
         TOUCHED_ROWS
-            .all(writing.connection(), &self.touched, |(id, at), values| {
+            .all(writing, &self.touched, |(id, at), values| {
                 values.text(source.as_str()).text(id).time(*at);
             })
             .await?;
@@ -429,11 +429,10 @@ const WORD_ROWS: ManyRows = ManyRows {
 };
 
 async fn write_rows(writing: &mut Writing, rows: &[NewRow<'_>]) -> anyhow::Result<()> {
-    let connection = writing.connection();
-    CONVERSATION_ROWS.all(connection, rows, bind_row).await?;
+    CONVERSATION_ROWS.all(writing, rows, bind_row).await?;
     let with_words: Vec<&NewRow<'_>> = rows.iter().filter(|row| !is_removed(row.stored)).collect();
     WORD_ROWS
-        .all(connection, &with_words, |row, values| {
+        .all(writing, &with_words, |row, values| {
             let conversation = &row.stored.conversation;
             values
                 .text(&conversation.key.source.0)

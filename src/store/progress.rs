@@ -125,7 +125,7 @@ async fn keep_skipped(
                    skipped_at = excluded.skipped_at",
     };
     insert
-        .all(writing.connection(), &rows, |one, values| {
+        .all(writing, &rows, |one, values| {
             values
                 .text(source.as_str())
                 .text(&one.place)

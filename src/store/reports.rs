@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::Store;
 use super::sql::{ManyRows, all, first, get, plain, run, sql, word};
 use super::topics::next_number;
+use super::{Store, Writing};
 use crate::model::{Cadence, OfficialReport, ReportBasis, ReportRow};
 
 impl Store {
@@ -45,7 +45,7 @@ impl Store {
             .bind(report.basis.as_str())
             .bind(now.timestamp_micros());
         run(writing.connection(), add).await?;
-        write_rows(writing.connection(), number, &report.rows).await?;
+        write_rows(&mut writing, number, &report.rows).await?;
         writing.commit().await
     }
 
@@ -75,18 +75,14 @@ impl Store {
     }
 }
 
-async fn write_rows(
-    connection: &mut AnyConnection,
-    report: i64,
-    rows: &[ReportRow],
-) -> anyhow::Result<()> {
+async fn write_rows(writing: &mut Writing, report: i64, rows: &[ReportRow]) -> anyhow::Result<()> {
     let numbered: Vec<(i64, &ReportRow)> = (0..).zip(rows).collect();
     let many = ManyRows {
         before: "INSERT INTO report_rows (report, position, window_key, category, conversations)",
         row: "($, $, $, $, $)",
         after: "",
     };
-    many.all(connection, &numbered, |(position, row), values| {
+    many.all(writing, &numbered, |(position, row), values| {
         let values = values.number(report).number(*position).text(&row.window);
         values
             .optional_text(row.category.as_deref())

@@ -4,6 +4,8 @@
 //! bytes, and the statement then refuses one of 8. So a share (0 to 1) is bound as -1 when it is missing,
 //! and the statement says `NULLIF($n, -1.0)`.
 
+use super::Writing;
+use super::dialect::Dialect;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
@@ -191,32 +193,32 @@ pub(super) struct ManyRows {
 }
 
 /// Rows a statement: few different numbers, so that the prepared statements are used again.
-const ROWS_PER_STATEMENT: [usize; 3] = [128, 16, 1];
+const ROWS_PER_STATEMENT: [usize; 3] = [64, 8, 1];
 
 impl ManyRows {
     /// Writes all rows; each is bound by `bind`, in the order of the `$`.
     pub async fn all<T>(
         &self,
-        connection: &mut AnyConnection,
+        writing: &mut Writing,
         mut rows: &[T],
         bind: impl Fn(&T, &mut Values),
     ) -> anyhow::Result<()> {
         for size in ROWS_PER_STATEMENT {
-            let text = (rows.len() >= size).then(|| self.text(size));
+            let text = (rows.len() >= size).then(|| self.text(writing.dialect, size));
             while let (Some(text), Some((chunk, rest))) = (&text, rows.split_at_checked(size)) {
                 let mut values = Values::default();
                 for row in chunk {
                     bind(row, &mut values);
                 }
                 let statement = sqlx::query_with(AssertSqlSafe(text.clone()), values.0);
-                run(connection, statement).await?;
+                run(writing.connection(), statement).await?;
                 rows = rest;
             }
         }
         Ok(())
     }
 
-    fn text(&self, rows: usize) -> String {
+    fn text(&self, dialect: Dialect, rows: usize) -> String {
         let mut text = format!("{} VALUES ", self.before);
         let mut number = 0;
         for row in 0..rows {
@@ -224,10 +226,10 @@ impl ManyRows {
                 text.push(',');
             }
             for piece in self.row.split_inclusive('$') {
-                text.push_str(piece);
+                text.push_str(piece.trim_end_matches('$'));
                 if piece.ends_with('$') {
                     number += 1;
-                    text.push_str(&number.to_string());
+                    dialect.push_parameter(&mut text, number);
                 }
             }
         }
@@ -239,6 +241,10 @@ impl ManyRows {
 
 /// An error with its sentence. The database's own message is kept, but never the values of a statement.
 pub(super) fn clear(error: sqlx::Error) -> anyhow::Error {
+    if let sqlx::Error::Configuration(_) = error {
+        // Its text repeats what was configured, and that may be a password.
+        return anyhow::anyhow!("the database address has an option that is not understood");
+    }
     let sentence = match &error {
         sqlx::Error::Database(database) => sentence_of(database.code().as_deref()),
         sqlx::Error::PoolTimedOut => Some("the database is busy for too long; try again later"),
@@ -291,7 +297,12 @@ mod tests {
             after: "ON CONFLICT DO NOTHING",
         };
         assert_eq!(
-            insert.text(2),
+            insert.text(Dialect::Sqlite, 2),
+            "INSERT INTO t (a, b) VALUES (?, NULLIF(?, -1.0)),(?, NULLIF(?, -1.0)) \
+             ON CONFLICT DO NOTHING"
+        );
+        assert_eq!(
+            insert.text(Dialect::Postgres, 2),
             "INSERT INTO t (a, b) VALUES ($1, NULLIF($2, -1.0)),($3, NULLIF($4, -1.0)) \
              ON CONFLICT DO NOTHING"
         );

@@ -112,7 +112,7 @@ async fn write_topics(writing: &mut Writing, topics: &[Topic]) -> anyhow::Result
                 threshold = excluded.threshold, stability = excluded.stability, \
                 discovered_at = excluded.discovered_at, centre = excluded.centre",
     };
-    rows.all(writing.connection(), &topics, |topic, values| {
+    rows.all(writing, &topics, |topic, values| {
         values
             .text(&topic.id.0)
             .text(&topic.label)
@@ -142,14 +142,10 @@ async fn write_parts(writing: &mut Writing, topics: &[&Topic]) -> anyhow::Result
         row: "($, $, $, $)",
         after: "",
     };
-    rows.all(
-        writing.connection(),
-        &terms,
-        |(topic, position, term), values| {
-            let values = values.text(&topic.id.0).number(*position);
-            values.text(&term.word).float(term.weight);
-        },
-    )
+    rows.all(writing, &terms, |(topic, position, term), values| {
+        let values = values.text(&topic.id.0).number(*position);
+        values.text(&term.word).float(term.weight);
+    })
     .await?;
     let exemplars: Vec<(&Topic, i64, &Exemplar)> = numbered(topics, |topic| &topic.exemplars);
     let rows = ManyRows {
@@ -158,7 +154,7 @@ async fn write_parts(writing: &mut Writing, topics: &[&Topic]) -> anyhow::Result
         after: "",
     };
     rows.all(
-        writing.connection(),
+        writing,
         &exemplars,
         |(topic, position, exemplar), values| {
             let values = values.text(&topic.id.0).number(*position);
@@ -222,7 +218,7 @@ async fn write_assignments(
             rows.push(NewAssignment { assignment, change });
         }
         ASSIGNMENT_ROWS
-            .all(writing.connection(), &rows, |row, values| {
+            .all(writing, &rows, |row, values| {
                 let assignment = row.assignment;
                 values
                     .text(assignment.key.source.as_str())
@@ -258,7 +254,7 @@ async fn write_lineage(
         row: "($, $, $, $, $)",
         after: "",
     };
-    rows.all(writing.connection(), &numbered, |(number, one), values| {
+    rows.all(writing, &numbered, |(number, one), values| {
         let (kind, topic, other) = match one {
             Lineage::New(topic) => ("new", topic, None),
             Lineage::Kept(topic) => ("kept", topic, None),

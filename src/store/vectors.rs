@@ -8,9 +8,8 @@ use super::{Store, Which};
 use crate::model::{ConversationKey, ModelId, Text, TopicId, Vector};
 use crate::topics::Document;
 
-/// Conversations that count and whose text has no vector of model `$1`.
-const WITHOUT_VECTOR: &str = "FROM conversations c \
-    JOIN words w ON w.source = c.source AND w.id = c.id \
+/// Different texts of conversations that count, without a vector of model `$1`.
+const WITHOUT_VECTOR: &str = "SELECT DISTINCT c.text_hash FROM conversations c \
     WHERE c.exclusion IS NULL AND c.text_hash <> '' AND NOT EXISTS \
     (SELECT 1 FROM vectors v WHERE v.text_hash = c.text_hash AND v.model = $1)";
 
@@ -23,8 +22,10 @@ impl Store {
     ) -> anyhow::Result<Vec<(String, Text)>> {
         // Equal hashes have equal texts, so any of them will do.
         let ask = composed(format!(
-            "SELECT c.text_hash, min(w.text) {WITHOUT_VECTOR} \
-             GROUP BY c.text_hash ORDER BY c.text_hash LIMIT $2"
+            "SELECT t.text_hash, (SELECT w.text FROM conversations o \
+             JOIN words w ON w.source = o.source AND w.id = o.id \
+             WHERE o.text_hash = t.text_hash LIMIT 1) \
+             FROM ({WITHOUT_VECTOR} ORDER BY c.text_hash LIMIT $2) t ORDER BY t.text_hash"
         ));
         let ask = ask.bind(model.0.clone()).bind(i64::from(limit));
         self.read_all(ask, |row| {
@@ -35,9 +36,7 @@ impl Store {
 
     /// How many different texts of counting conversations have no vector of this model.
     pub async fn count_without_vector(&self, model: &ModelId) -> anyhow::Result<u64> {
-        let ask = composed(format!(
-            "SELECT count(DISTINCT c.text_hash) {WITHOUT_VECTOR}"
-        ));
+        let ask = composed(format!("SELECT count(*) FROM ({WITHOUT_VECTOR}) t"));
         let found = self.read_first(ask.bind(model.0.clone()), |row| count(row, 0));
         Ok(found.await?.unwrap_or(0))
     }
@@ -55,7 +54,7 @@ impl Store {
         };
         let mut writing = self.begin().await?;
         insert
-            .all(writing.connection(), vectors, |(hash, vector), values| {
+            .all(&mut writing, vectors, |(hash, vector), values| {
                 values.text(hash).text(&model.0).bytes(vector.to_bytes());
             })
             .await?;

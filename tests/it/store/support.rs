@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use groundswell::model::{
-    Author, Conversation, ConversationKey, Message, ModelId, SourceId, Stored, Text, Vector,
-    Visibility,
+    Assignment, Author, Conversation, ConversationKey, Discovery, Exemplar, Fact, Lineage, Message,
+    ModelId, SourceId, Stored, Term, Text, Topic, TopicId, TopicStatus, Vector, Visibility,
 };
 use groundswell::store::{CleanPage, Location, Saved, Store};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
@@ -16,11 +17,50 @@ use tempfile::TempDir;
 /// A case of the contract.
 pub type Case = (&'static str, fn(Store) -> BoxFuture<'static, ()>);
 
-/// A database that goes away with this value.
+/// Cases by their functions' names.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        &[$((stringify!($case), |store| Box::pin($case(store)))),*]
+    };
+}
+pub(super) use cases;
+
+/// An empty database of a test's own.
 pub struct Fresh {
     pub location: Location,
     // Held, so that the folder lives as long as the database.
     _folder: Option<TempDir>,
+    server: Option<(String, String)>,
+}
+
+impl Fresh {
+    /// A connection beside the store, for what the store would never do.
+    pub async fn raw(&self) -> AnyConnection {
+        sqlx::any::install_default_drivers();
+        let url = match &self.location {
+            Location::Folder(folder) => {
+                format!("sqlite://{}/groundswell.db?mode=rwc", folder.display())
+            }
+            Location::Postgres(url) => url.expose_secret().to_owned(),
+        };
+        AnyConnection::connect(&url).await.unwrap()
+    }
+
+    /// Drops the database; a folder goes away by itself.
+    pub async fn remove(self) {
+        if let Some((server, name)) = self.server {
+            let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+            execute(&mut AnyConnection::connect(&server).await.unwrap(), &drop).await;
+        }
+    }
+}
+
+/// Runs a statement that must succeed.
+pub async fn execute(connection: &mut AnyConnection, statement: &str) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
+        .execute(connection)
+        .await
+        .unwrap();
 }
 
 /// The server to test against, if one is named.
@@ -34,6 +74,7 @@ pub fn fresh_folder() -> Fresh {
     Fresh {
         location: Location::Folder(folder.path().join("data")),
         _folder: Some(folder),
+        server: None,
     }
 }
 
@@ -44,21 +85,16 @@ pub async fn fresh_postgres(server: &str) -> Fresh {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("groundswell_{}_{number}", std::process::id());
     let mut connection = AnyConnection::connect(server).await.unwrap();
-    for statement in [
-        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-        format!("CREATE DATABASE {name}"),
-    ] {
-        sqlx::query(sqlx::AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-    }
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    execute(&mut connection, &drop).await;
+    execute(&mut connection, &format!("CREATE DATABASE {name}")).await;
     connection.close().await.unwrap();
     let mut url: url::Url = server.parse().unwrap();
     url.set_path(&name);
     Fresh {
         location: Location::Postgres(String::from(url).into()),
         _folder: None,
+        server: Some((server.to_owned(), name)),
     }
 }
 
@@ -71,23 +107,30 @@ pub async fn fresh_databases() -> Vec<Fresh> {
     databases
 }
 
-/// Runs cases on one kind of database each, and names the one that failed.
+/// Runs each case on each database, and names the one that failed.
 pub fn run_all(cases: &[Case]) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    for (name, case) in cases {
-        runtime.block_on(async {
+    block_on(async {
+        for (name, case) in cases {
             for database in fresh_databases().await {
                 let store = Store::open(&database.location).await.unwrap();
                 let place = store.place().to_owned();
                 if let Err(panic) = tokio::spawn(case(store)).await {
                     panic!("case {name} on {place}: {panic}");
                 }
+                database.remove().await;
             }
-        });
-    }
+        }
+    });
+}
+
+/// Runs a test's future.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
 }
 
 /// An instant: minutes after the beginning of a fixed day.
@@ -174,4 +217,72 @@ pub async fn embed(store: &Store) {
         .map(|(hash, text)| (hash, vector(text.as_str())))
         .collect();
     store.save_vectors(&model(), &vectors).await.unwrap();
+}
+
+/// A topic with one exemplar.
+pub fn topic(id: &str, exemplar: &str) -> Topic {
+    Topic {
+        id: TopicId::from(id),
+        label: format!("label of {id}"),
+        terms: vec![Term {
+            word: "pump".to_owned(),
+            weight: 0.1 + 0.2,
+        }],
+        exemplars: vec![Exemplar {
+            key: key(exemplar),
+            vector: vector(exemplar),
+        }],
+        centre: vec![1, -2, i64::MAX],
+        threshold: -7,
+        theme_id: TopicId::from("theme"),
+        theme: "a theme".to_owned(),
+        stability: None,
+        status: TopicStatus::Live,
+        discovered_at: minute(10),
+    }
+}
+
+/// An assignment with a score.
+pub fn assignment(id: &str, topic: Option<&str>) -> Assignment {
+    Assignment {
+        key: key(id),
+        topic: topic.map(TopicId::from),
+        score: 0.75,
+        also: None,
+    }
+}
+
+/// Saves a topic to which conversations belong.
+pub async fn assign(store: &Store, id: &str, conversations: &[&str]) {
+    let discovery = Discovery {
+        topics: vec![topic(id, conversations.first().unwrap_or(&"none"))],
+        assignments: conversations
+            .iter()
+            .map(|conversation| assignment(conversation, Some(id)))
+            .collect(),
+        lineage: vec![Lineage::New(TopicId::from(id))],
+    };
+    store.save_discovery(&discovery, minute(20)).await.unwrap();
+}
+
+/// All facts there are.
+pub async fn all_facts(store: &Store) -> Vec<Fact> {
+    let (from, to) = (minute(-1_000_000), minute(1_000_000));
+    store.facts(from, to).await.unwrap()
+}
+
+/// A page that only deletes.
+pub fn deletion(id: &str, at: DateTime<Utc>) -> CleanPage {
+    CleanPage {
+        deleted: vec![(key(id), at)],
+        ..CleanPage::default()
+    }
+}
+
+/// Saves any page at minute 1000.
+pub async fn save_any(store: &Store, page: &CleanPage) -> Saved {
+    store
+        .save_page(&source(), page, minute(1000))
+        .await
+        .unwrap()
 }

@@ -125,7 +125,7 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_change ON conversations (change_number);
 CREATE INDEX conversations_by_created ON conversations (created_at);
 CREATE INDEX conversations_by_closed ON conversations (closed_at) WHERE closed_at IS NOT NULL;
-CREATE INDEX conversations_by_text ON conversations (text_hash);
+CREATE INDEX conversations_by_text ON conversations (text_hash, exclusion);
 CREATE INDEX conversations_by_topic ON conversations (topic, created_at) WHERE topic IS NOT NULL;
 
 CREATE TABLE words (

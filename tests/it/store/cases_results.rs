@@ -1,1 +1,0 @@
-//! Cases: topics, reports, digests, deliveries.

@@ -1,0 +1,263 @@
+//! Cases: reports, closed windows, digests, deliveries.
+
+use groundswell::model::{
+    Cadence, DestinationId, Digest, DigestId, OfficialReport, ReportBasis, ReportRow, TopicId,
+    Totals, Unassigned,
+};
+use groundswell::store::{ClosedWindow, Closing, Delivery, DeliveryState, Store, WindowCount};
+
+use super::support::*;
+
+const CASES: &[Case] = cases![
+    a_corrected_report_is_a_new_version,
+    a_window_is_closed_once,
+    two_who_close_a_window_do_it_once,
+    a_wrong_sum_is_never_published,
+    a_quiet_window_has_no_digest,
+    windows_and_digests_come_newest_first,
+    a_delivery_is_one_for_each_digest_and_destination,
+    what_was_sent_stays_sent,
+];
+
+#[test]
+fn results_keep_the_contract() {
+    run_all(CASES);
+}
+
+fn report(name: &str, counts: &[(&str, Option<&str>, i64)]) -> OfficialReport {
+    let rows = counts.iter().map(|(window, category, count)| ReportRow {
+        window: (*window).to_owned(),
+        category: category.map(str::to_owned),
+        count: *count,
+    });
+    OfficialReport {
+        name: name.to_owned(),
+        cadence: Cadence::Weekly,
+        basis: ReportBasis::Closed,
+        rows: rows.collect(),
+    }
+}
+
+async fn a_corrected_report_is_a_new_version(store: Store) {
+    let first = report(
+        "q1.csv",
+        &[("2026-W10", None, 3), ("2026-W10", Some("A"), 9)],
+    );
+    let other = report("q2.csv", &[]);
+    store.save_report(&first, minute(1)).await.unwrap();
+    store.save_report(&other, minute(2)).await.unwrap();
+    let newest_first = [other.clone(), first.clone()];
+    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), newest_first);
+    // The same once more is not news.
+    store.save_report(&first, minute(3)).await.unwrap();
+    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), newest_first);
+    let mut corrected = first.clone();
+    corrected.rows[0].count = 4;
+    store.save_report(&corrected, minute(4)).await.unwrap();
+    assert_eq!(
+        store.reports(Cadence::Weekly).await.unwrap(),
+        [corrected, other]
+    );
+    assert!(store.reports(Cadence::Daily).await.unwrap().is_empty());
+}
+
+fn digest(window: &str, days: i64) -> Digest {
+    let day = 24 * 60;
+    Digest {
+        version: 1,
+        id: DigestId(format!("weekly-{window}")),
+        cadence: Cadence::Weekly,
+        window: window.to_owned(),
+        start: minute(days * day),
+        end: minute((days + 7) * day),
+        zone: "Europe/Berlin".to_owned(),
+        totals: Totals {
+            pulled: 10,
+            assigned: 6,
+            unassigned: 2,
+            excluded: vec![("spam".to_owned(), 2)],
+            customers: 5,
+            previous: None,
+        },
+        items: Vec::new(),
+        official: None,
+        unassigned: Unassigned {
+            conversations: 2,
+            share: 0.1 + 0.2,
+            previous_share: Some(1.0 / 3.0),
+            sample: Vec::new(),
+        },
+        revisions: Vec::new(),
+        notes: vec!["Grüße".to_owned()],
+        rules: Vec::new(),
+    }
+}
+
+fn count(state: &str, topic: Option<&str>, conversations: u64) -> WindowCount {
+    WindowCount {
+        state: state.to_owned(),
+        topic: topic.map(TopicId::from),
+        conversations,
+        customers: conversations / 2,
+    }
+}
+
+fn closing(window: &str, days: i64) -> Closing {
+    let digest = digest(window, days);
+    Closing {
+        closed: ClosedWindow {
+            cadence: Cadence::Weekly,
+            window: window.to_owned(),
+            closed_at: minute(days * 24 * 60),
+            conversations: 8,
+            digest: Some(digest.id.clone()),
+            reason: String::new(),
+        },
+        counts: vec![
+            count("assigned", Some("a"), 2),
+            count("assigned", Some("b"), 4),
+            count("excluded:spam", None, 2),
+            count("unassigned", None, 2),
+        ],
+        digest: Some(digest),
+        destinations: ["slack", "mail"].map(DestinationId::from).to_vec(),
+    }
+}
+
+async fn a_window_is_closed_once(store: Store) {
+    let first = closing("2026-W10", 0);
+    assert!(store.close_window(&first).await.unwrap());
+    let mut second = closing("2026-W10", 0);
+    second.closed.closed_at = minute(99);
+    second.destinations.push(DestinationId::from("late"));
+    assert!(!store.close_window(&second).await.unwrap());
+
+    let closed = store.closed_windows(Cadence::Weekly, 10).await.unwrap();
+    assert_eq!(closed, [first.closed.clone()]);
+    let counts = store.window_counts(Cadence::Weekly, "2026-W10").await;
+    assert_eq!(counts.unwrap(), first.counts);
+    let none = store.window_counts(Cadence::Daily, "2026-W10").await;
+    assert!(none.unwrap().is_empty());
+    let id = DigestId::from("weekly-2026-W10");
+    let (digest, sha256) = store.digest(&id).await.unwrap().unwrap();
+    assert_eq!(Some(&digest), first.digest.as_ref(), "to the last bit");
+    assert_eq!(sha256, hash(&serde_json::to_string(&digest).unwrap()));
+    let unknown = store.digest(&DigestId::from("none")).await.unwrap();
+    assert_eq!(unknown, None);
+    assert_eq!(store.deliveries(10).await.unwrap().len(), 2);
+}
+
+async fn two_who_close_a_window_do_it_once(store: Store) {
+    let close = || {
+        let store = store.clone();
+        tokio::spawn(async move { store.close_window(&closing("2026-W10", 0)).await.unwrap() })
+    };
+    let both = [close(), close()];
+    let mut done = 0;
+    for one in both {
+        done += u32::from(one.await.unwrap());
+    }
+    assert_eq!(done, 1);
+}
+
+async fn a_wrong_sum_is_never_published(store: Store) {
+    let mut wrong = closing("2026-W10", 0);
+    wrong.counts[0].conversations = 3;
+    let refused = store.close_window(&wrong).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the counts of window weekly 2026-W10 add up to 9, not to 8"
+    );
+    let mut twice = closing("2026-W10", 0);
+    twice.counts.push(twice.counts[2].clone());
+    assert!(store.close_window(&twice).await.is_err());
+    let mut other = closing("2026-W10", 0);
+    other.digest = Some(digest("2026-W11", 7));
+    assert!(store.close_window(&other).await.is_err());
+    let closed = store.closed_windows(Cadence::Weekly, 10).await.unwrap();
+    assert!(closed.is_empty());
+}
+
+async fn a_quiet_window_has_no_digest(store: Store) {
+    let mut quiet = closing("2026-W10", 0);
+    quiet.digest = None;
+    quiet.closed.digest = None;
+    quiet.closed.conversations = 0;
+    quiet.closed.reason = "nothing passed the gate".to_owned();
+    quiet.counts.clear();
+    assert!(store.close_window(&quiet).await.unwrap());
+    let closed = store.closed_windows(Cadence::Weekly, 10).await.unwrap();
+    assert_eq!(closed, [quiet.closed]);
+    assert!(store.digest_ids(10).await.unwrap().is_empty());
+    assert!(store.deliveries(10).await.unwrap().is_empty());
+}
+
+async fn windows_and_digests_come_newest_first(store: Store) {
+    for (window, days) in [("2026-W11", 7), ("2026-W10", 0), ("2026-W12", 14)] {
+        assert!(store.close_window(&closing(window, days)).await.unwrap());
+    }
+    let closed = store.closed_windows(Cadence::Weekly, 2).await.unwrap();
+    let keys: Vec<&str> = closed.iter().map(|one| one.window.as_str()).collect();
+    assert_eq!(keys, ["2026-W12", "2026-W11"]);
+    let ids = store.digest_ids(2).await.unwrap();
+    assert_eq!(
+        ids,
+        ["weekly-2026-W12", "weekly-2026-W11"].map(DigestId::from)
+    );
+    let deliveries = store.deliveries(3).await.unwrap();
+    let names: Vec<(&str, &str)> = deliveries
+        .iter()
+        .map(|one| (one.digest.as_str(), one.destination.as_str()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("weekly-2026-W12", "mail"),
+            ("weekly-2026-W12", "slack"),
+            ("weekly-2026-W11", "mail")
+        ]
+    );
+}
+
+async fn a_delivery_is_one_for_each_digest_and_destination(store: Store) {
+    store.close_window(&closing("2026-W10", 0)).await.unwrap();
+    let waiting = store.waiting_deliveries().await.unwrap();
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(
+        waiting[0],
+        Delivery {
+            digest: DigestId::from("weekly-2026-W10"),
+            destination: DestinationId::from("mail"),
+            state: DeliveryState::Waiting,
+            attempts: 0,
+            next_at: minute(0),
+            receipt: None,
+            error: None,
+        }
+    );
+    let mut later = waiting[0].clone();
+    later.attempts = 1;
+    later.next_at = minute(30);
+    later.error = Some("unreachable".to_owned());
+    store.save_delivery(&later).await.unwrap();
+    let waiting = store.waiting_deliveries().await.unwrap();
+    assert_eq!(waiting[0].destination.as_str(), "slack", "due first");
+    assert_eq!(waiting[1], later, "the same row, not another");
+    let mut failed = waiting[0].clone();
+    failed.state = DeliveryState::Failed;
+    store.save_delivery(&failed).await.unwrap();
+    assert_eq!(store.waiting_deliveries().await.unwrap(), [later.clone()]);
+    assert_eq!(store.deliveries(10).await.unwrap(), [later, failed]);
+}
+
+async fn what_was_sent_stays_sent(store: Store) {
+    store.close_window(&closing("2026-W10", 0)).await.unwrap();
+    let mut sent = store.waiting_deliveries().await.unwrap().remove(0);
+    let again = sent.clone();
+    sent.state = DeliveryState::Sent;
+    sent.receipt = Some("250 ok".to_owned());
+    store.save_delivery(&sent).await.unwrap();
+    let refused = store.save_delivery(&again).await.unwrap_err();
+    assert!(refused.to_string().contains("already sent to mail"));
+    assert_eq!(store.deliveries(1).await.unwrap(), [sent]);
+}

@@ -1,0 +1,133 @@
+//! Cases: vectors and documents.
+
+use groundswell::model::{Exclusion, ModelId, TopicId};
+use groundswell::store::{Store, Which};
+
+use super::support::*;
+
+const CASES: &[Case] = cases![
+    each_text_is_embedded_once,
+    a_vector_belongs_to_its_model,
+    documents_are_those_that_count_and_have_a_vector,
+    documents_are_told_by_what_was_decided,
+    a_vector_goes_with_the_last_text_it_was_made_of,
+];
+
+#[test]
+fn vectors_keep_the_contract() {
+    run_all(CASES);
+}
+
+async fn ids(store: &Store, which: Which) -> Vec<String> {
+    let documents = store.documents(&model(), which, None).await.unwrap();
+    documents.into_iter().map(|one| one.key.id).collect()
+}
+
+async fn each_text_is_embedded_once(store: Store) {
+    let mut spam = ticket("4", "spam", minute(1));
+    spam.conversation.exclusion = Some(Exclusion::Spam);
+    let some = [
+        ticket("1", "same", minute(1)),
+        ticket("2", "same", minute(2)),
+        ticket("3", "other", minute(3)),
+        spam,
+    ];
+    save(&store, &some).await;
+    let texts = store.texts_without_vector(&model(), 10).await.unwrap();
+    let mut expected = [hash("same"), hash("other")];
+    expected.sort();
+    let hashes: Vec<&String> = texts.iter().map(|(hash, _)| hash).collect();
+    assert_eq!(hashes, expected.iter().collect::<Vec<_>>());
+    for (text_hash, text) in &texts {
+        assert_eq!(*text_hash, hash(text.as_str()));
+    }
+    let one = store.texts_without_vector(&model(), 1).await.unwrap();
+    assert_eq!(one, texts[..1]);
+    assert_eq!(store.count_without_vector(&model()).await.unwrap(), 2);
+    embed(&store).await;
+    assert_eq!(store.count_without_vector(&model()).await.unwrap(), 0);
+    let left = store.texts_without_vector(&model(), 10).await.unwrap();
+    assert!(left.is_empty());
+    embed(&store).await;
+}
+
+async fn a_vector_belongs_to_its_model(store: Store) {
+    save(&store, &[ticket("1", "loud", minute(1))]).await;
+    embed(&store).await;
+    let other = ModelId("other/2".to_owned());
+    assert_eq!(store.count_without_vector(&other).await.unwrap(), 1);
+    let none = store.documents(&other, Which::All, None).await.unwrap();
+    assert!(none.is_empty());
+    let vectors = [(hash("loud"), vector("quite different"))];
+    store.save_vectors(&other, &vectors).await.unwrap();
+    let theirs = store.documents(&other, Which::All, None).await.unwrap();
+    assert_eq!(theirs[0].vector, vector("quite different"));
+    let ours = store.documents(&model(), Which::All, None).await.unwrap();
+    assert_eq!(ours[0].vector, vector("loud"));
+}
+
+async fn documents_are_those_that_count_and_have_a_vector(store: Store) {
+    let mut spam = ticket("1", "spam", minute(1));
+    spam.conversation.exclusion = Some(Exclusion::Spam);
+    let mut company = ticket("3", "company", minute(3));
+    company.conversation.requester = None;
+    company.conversation.account = Some("ACME".to_owned());
+    let some = [ticket("4", "four", minute(4)), spam, company];
+    save(&store, &some).await;
+    embed(&store).await;
+    save(&store, &[ticket("5", "no vector yet", minute(5))]).await;
+    let documents = store.documents(&model(), Which::All, None).await.unwrap();
+    let customers: Vec<_> = documents.iter().map(|d| d.customer.as_deref()).collect();
+    assert_eq!(customers, [Some("ACME"), Some("person-of-4")]);
+    let four = &documents[1];
+    assert_eq!(four.text.as_str(), "four");
+    assert_eq!(four.vector, vector("four"));
+    assert_eq!(four.language, "en");
+    assert_eq!(four.created_at, minute(4));
+    assert_eq!(four.topic, None);
+    let from = Some(minute(4));
+    let recent = store.documents(&model(), Which::All, from).await.unwrap();
+    assert_eq!(recent.len(), 1);
+}
+
+async fn documents_are_told_by_what_was_decided(store: Store) {
+    let some = ["1", "2", "3"].map(|id| ticket(id, id, minute(1)));
+    save(&store, &some).await;
+    embed(&store).await;
+    assert_eq!(ids(&store, Which::New).await, ["1", "2", "3"]);
+    assert!(ids(&store, Which::Unassigned).await.is_empty());
+    assign(&store, "t", &["1"]).await;
+    let looked_at = [assignment("2", None)];
+    store.save_assignments(&looked_at).await.unwrap();
+    assert_eq!(ids(&store, Which::New).await, ["3"]);
+    assert_eq!(ids(&store, Which::Unassigned).await, ["2"]);
+    assert_eq!(ids(&store, Which::Assigned).await, ["1"]);
+    let assigned = store.documents(&model(), Which::Assigned, None).await;
+    assert_eq!(assigned.unwrap()[0].topic, Some(TopicId::from("t")));
+    // Another text was never looked at.
+    save(&store, &[changed(&some[1], "two", minute(2))]).await;
+    embed(&store).await;
+    assert_eq!(ids(&store, Which::New).await, ["2", "3"]);
+    assert!(ids(&store, Which::Unassigned).await.is_empty());
+    assert_eq!(ids(&store, Which::All).await, ["1", "2", "3"]);
+}
+
+async fn a_vector_goes_with_the_last_text_it_was_made_of(store: Store) {
+    let some = [
+        ticket("1", "same", minute(1)),
+        ticket("2", "same", minute(1)),
+    ];
+    save(&store, &some).await;
+    embed(&store).await;
+    save_any(&store, &deletion("1", minute(2))).await;
+    assert_eq!(ids(&store, Which::All).await, ["2"], "still in use");
+    save(&store, &[changed(&some[1], "other", minute(3))]).await;
+    // The old text comes back: its vector was deleted with it.
+    save(&store, &[changed(&some[1], "same", minute(4))]).await;
+    assert_eq!(store.count_without_vector(&model()).await.unwrap(), 1);
+    // A text that went away while it was being embedded leaves no vector.
+    let gone = [(hash("gone"), vector("gone"))];
+    store.save_vectors(&model(), &gone).await.unwrap();
+    save(&store, &[ticket("3", "gone", minute(5))]).await;
+    assert_eq!(store.count_without_vector(&model()).await.unwrap(), 2);
+}
