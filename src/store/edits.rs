@@ -82,16 +82,12 @@ impl Store {
             }
         }
         MOVED_ROWS
-            .all(
-                writing.connection(),
-                &moved,
-                |(key, topic, change), values| {
-                    let values = values.text(key.source.as_str()).text(&key.id);
-                    values
-                        .optional_text(topic.as_ref().map(TopicId::as_str))
-                        .number(*change);
-                },
-            )
+            .all(&mut writing, &moved, |(key, topic, change), values| {
+                let values = values.text(key.source.as_str()).text(&key.id);
+                values
+                    .optional_text(topic.as_ref().map(TopicId::as_str))
+                    .number(*change);
+            })
             .await?;
         writing.commit().await?;
         Ok(moved.len() as u64)
