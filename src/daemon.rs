@@ -21,10 +21,6 @@ pub async fn listen(web: &WebConfig) -> anyhow::Result<TcpListener> {
 }
 
 /// A token that is cancelled by Ctrl-C or SIGTERM.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the daemon is the one place that spawns tasks"
-)]
 pub fn stop_signal() -> CancellationToken {
     let token = CancellationToken::new();
     let stopped = token.clone();
@@ -51,10 +47,6 @@ async fn wait_for_signal() {
 
 /// Works and serves until `stop` is cancelled. The piece of work in progress is abandoned at its next pause: what it
 /// did is either wholly in the database or not at all.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the daemon is the one place that spawns tasks"
-)]
 pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let app = Arc::new(app);
     let address = listener

@@ -153,6 +153,11 @@ impl Network {
         network
     }
 
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many nodes.
     pub fn len(&self) -> usize {
         self.strengths.len()

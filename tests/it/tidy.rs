@@ -43,8 +43,9 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// A crate, and the folders that may name it.
-const HOMES: [(&str, &[&str]); 5] = [
+const HOMES: [(&str, &[&str]); 6] = [
     ("sqlx::", &["src/store/"]),
+    ("tokio::spawn(", &["src/daemon.rs"]),
     ("tantivy::", &["src/search/"]),
     ("axum::", &["src/web/"]),
     (
