@@ -40,7 +40,6 @@ pub struct Helpdesk {
 
 impl Helpdesk {
     /// Starts an empty helpdesk on a free port of the loopback interface.
-    #[expect(clippy::disallowed_methods, reason = "a server beside the test")]
     pub async fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

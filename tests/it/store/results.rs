@@ -133,7 +133,7 @@ async fn a_window_is_closed_once(store: Store) {
     assert!(!store.close_window(&second).await.unwrap());
 
     let closed = store.closed_windows(Cadence::Weekly, 10).await.unwrap();
-    assert_eq!(closed, [first.closed.clone()]);
+    assert_eq!(closed, std::slice::from_ref(&first.closed));
     let counts = store.window_counts(Cadence::Weekly, "2026-W10").await;
     assert_eq!(counts.unwrap(), first.counts);
     let none = store.window_counts(Cadence::Daily, "2026-W10").await;
