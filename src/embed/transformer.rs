@@ -235,7 +235,6 @@ fn stopped(reason: &str) -> EmbedError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
 
     use sha2::{Digest, Sha256};
 
@@ -379,22 +378,5 @@ mod tests {
         let vectors = encoder.embed(&texts).await.unwrap();
         assert_eq!(vectors, encode(&texts));
         assert!(vectors[1].is_zero() && !vectors[0].is_zero());
-    }
-
-    /// `GROUNDSWELL_TEXTS=file.txt cargo test --release --lib embed::transformer -- --ignored --nocapture`
-    #[test]
-    #[ignore = "a measurement: needs a file of texts, one a line"]
-    fn speed_on_a_file() {
-        let file = std::env::var("GROUNDSWELL_TEXTS").unwrap();
-        let lines = std::fs::read_to_string(file).unwrap();
-        let texts: Vec<Text> = lines.lines().map(Text::from).collect();
-        let start = Instant::now();
-        let encoder = Transformer::built_in().unwrap();
-        println!("loaded in {:?}", start.elapsed());
-        let start = Instant::now();
-        let vectors = encoder.encode(&texts).unwrap();
-        let seconds = start.elapsed().as_secs_f64();
-        let speed = vectors.len() as f64 / seconds;
-        println!("{} texts, {speed:.0} texts/s", vectors.len());
     }
 }

@@ -6,10 +6,27 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 400;
 
 /// Longer files with the reason.
-const LONG_FILES: [(&str, &str); 1] = [(
-    "src/config/section.rs",
-    "one getter for each kind of value, none of them divisible",
-)];
+const LONG_FILES: [(&str, &str); 4] = [
+    (
+        "src/config/section.rs",
+        "one getter for each kind of value, none of them divisible",
+    ),
+    (
+        "src/store/pages.rs",
+        "one transaction, from the news of a page to its rows",
+    ),
+    (
+        "src/topics/terms.rs",
+        "words, stems and phrases share one lexicon and one pass over the texts",
+    ),
+    (
+        "src/web/views.rs",
+        "the shapes that pages and API share, one after the other",
+    ),
+];
+
+/// Where a hash map is only asked, or sorted before it is read: it is by far the fastest there.
+const ASKED_ONLY: [&str; 1] = ["src/topics/terms.rs"];
 
 /// The pure core: no clock, no randomness, no files, no network, no SQL, nothing async.
 const PURE: [&str; 13] = [
@@ -144,9 +161,10 @@ fn the_core_is_pure() {
         for word in IMPURE.iter().filter(|word| code.contains(**word)) {
             found.push(format!("{name} is pure and must not hold `{word}`"));
         }
+        let is_walked = !ASKED_ONLY.contains(&name.as_str());
         for word in ["HashMap", "HashSet"]
             .iter()
-            .filter(|word| code.contains(**word))
+            .filter(|word| is_walked && code.contains(**word))
         {
             found.push(format!(
                 "{name}: `{word}` has no order; take a BTreeMap or sort"
