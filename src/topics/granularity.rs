@@ -23,6 +23,8 @@ pub const LADDER: [Resolution; 8] = [
 ];
 /// Samples that stability is measured on.
 const SAMPLES: u64 = 4;
+/// Smaller groups do not count: a resolution that gives nothing else leaves no topic at all.
+const GROUP_SIZE_MIN: usize = super::TOPIC_SIZE_MIN as usize;
 /// Share of the nodes in a sample, in percent.
 const SAMPLE_PERCENT: usize = 80;
 /// What each step down the ladder is given for being finer.
@@ -33,7 +35,7 @@ const FINER_BONUS: f64 = 0.05;
 pub struct Trial {
     /// The resolution.
     pub resolution: Resolution,
-    /// How many groups of more than one node it gives.
+    /// How many groups it gives that are large enough for a topic.
     pub groups: usize,
     /// Mean adjusted Rand index between runs on two samples.
     pub stability: f64,
@@ -71,7 +73,10 @@ pub fn trials(network: &Network, matrix: &Matrix, seed: u64) -> Vec<Trial> {
             .collect();
         Trial {
             resolution: *resolution,
-            groups: sizes(&whole).into_iter().filter(|size| *size > 1).count(),
+            groups: sizes(&whole)
+                .into_iter()
+                .filter(|size| *size >= GROUP_SIZE_MIN)
+                .count(),
             stability: mean_agreement(&parts),
             silhouette: silhouette(matrix, &whole),
         }
