@@ -1,6 +1,7 @@
 //! Logs and metrics. Customers' words, names and secrets reach neither: fields are ids and counts.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -26,6 +27,7 @@ pub fn start_logging(format: LogFormat, default_level: &str) {
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,groundswell={default_level}")));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start, in tests, keeps the first subscriber.
     let _ = match format {

@@ -290,6 +290,11 @@ fn report(checks: &[Check], json: bool) -> anyhow::Result<()> {
         );
     }
     let bad = checks.iter().filter(|check| !check.is_ok).count();
-    anyhow::ensure!(bad == 0, "{bad} things need a person");
+    let noun = if bad == 1 {
+        "thing needs"
+    } else {
+        "things need"
+    };
+    anyhow::ensure!(bad == 0, "{bad} {noun} a person");
     Ok(())
 }

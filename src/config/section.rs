@@ -213,7 +213,10 @@ impl<'a> Section<'a> {
             return default;
         };
         parse(&text).unwrap_or_else(|| {
-            let hint = format!("give one of {}", names.join(", "));
+            let hint = match names {
+                [only] => format!("give {only}"),
+                _ => format!("give one of {}", names.join(", ")),
+            };
             self.problem(key, format!("\"{text}\" is not known"), hint);
             default
         })

@@ -138,7 +138,13 @@ fn expression(line: &str) -> Result<cron::Schedule, String> {
     let weekdays = weekdays(weekday)?;
     format!("0 {minute} {hour} {day} {month} {weekdays}")
         .parse()
-        .map_err(|error: cron::error::Error| error.to_string().replace('\n', " "))
+        .map_err(|error: cron::error::Error| reason(&error.to_string()))
+}
+
+/// The last line of what the crate says: above it stands our expression, which nobody wrote.
+fn reason(message: &str) -> String {
+    let last = message.lines().last().unwrap_or_default().trim();
+    last.trim_end_matches('.').to_lowercase()
 }
 
 /// `1-5` or `SAT,7` as a list of names: the crate counts Sunday as 1, crontab as 0 or 7.
