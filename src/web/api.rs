@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::error::{ApiFailure, Failure};
 use super::pages::TopicQuery;
-use super::views;
+use super::{sources as progress, views};
 use crate::app::App;
 use crate::export::Results;
 use crate::model::{Cadence, DigestId, Kind, SourceId, TopicId};
@@ -139,8 +139,8 @@ pub async fn digest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answ
 }
 
 /// `GET /api/v1/sources`
-pub async fn sources(State(app): State<Arc<App>>) -> Answer<Vec<views::SourceRow>> {
-    Ok(Json(views::sources(&app).await?))
+pub async fn sources(State(app): State<Arc<App>>) -> Answer<Vec<progress::SourceRow>> {
+    Ok(Json(progress::of(&app).await?))
 }
 
 /// `GET /api/v1/tables/{name}`: the rows of an export file, such as `topics`, with the same columns.

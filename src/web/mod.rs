@@ -6,6 +6,7 @@ mod api;
 mod charts;
 mod error;
 mod pages;
+mod sources;
 mod templates;
 mod views;
 

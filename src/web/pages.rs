@@ -9,7 +9,7 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::error::{Failure, PageFailure};
-use super::{templates, views};
+use super::{sources as progress, templates, views};
 use crate::app::App;
 use crate::digest::render::{Format, Rendered, render};
 use crate::model::{Cadence, ConversationKey, Digest, DigestId, TopicId};
@@ -49,7 +49,7 @@ pub async fn overview(State(app): State<Arc<App>>) -> Page {
     let count = topics.len();
     topics.truncate(TOPICS_ON_OVERVIEW);
     let topics = pictured(topics);
-    let sources = views::sources(&app).await?;
+    let sources = progress::of(&app).await?;
     let title = "Overview";
     page(
         "overview.html",
@@ -193,7 +193,7 @@ pub async fn search(State(app): State<Arc<App>>, Query(query): Query<SearchQuery
     let labels = labels(&app).await?;
     let hits = hits(&app, &results, &labels);
     let facets = facets(&query.q, &results, &labels);
-    let next = query.offset + HITS;
+    let next = query.offset.saturating_add(HITS);
     let has_more = (next as u64) < results.total;
     let context = context! {
         title => "Search", q => query.q, hits, facets, total => results.total,
@@ -254,7 +254,7 @@ fn facets(q: &str, results: &SearchResults, labels: &Labels) -> Vec<Value> {
 
 /// Every source with its state.
 pub async fn sources(State(app): State<Arc<App>>) -> Page {
-    let sources = views::sources(&app).await?;
+    let sources = progress::of(&app).await?;
     page(
         "sources.html",
         context! { title => "Sources", sources => shown(&sources) },

@@ -8,11 +8,9 @@ use serde::Serialize;
 use super::charts::{Bar, bars};
 use super::error::Failure;
 use crate::app::App;
-use crate::clock;
 use crate::model::{
     Cadence, ConversationKey, State, Stored, Topic, TopicId, TopicStatus, Visibility, Window,
 };
-use crate::schedule;
 
 /// Windows in a topic's course.
 const COURSE_WINDOWS: usize = 13;
@@ -249,6 +247,12 @@ pub fn ticket(app: &App, stored: &Stored) -> Ticket {
     let zone = app.config.calendar.zone;
     let text = stored.text.as_str();
     let subject = conversation.subject.as_str();
+    // Call notes have no subject: their first words stand for it, and the excerpt goes on behind them.
+    let title = if subject.is_empty() {
+        beginning(text, 60)
+    } else {
+        subject.to_owned()
+    };
     Ticket {
         key: conversation.key.clone(),
         kind: conversation.kind.as_str().replace('_', " "),
@@ -257,16 +261,21 @@ pub fn ticket(app: &App, stored: &Stored) -> Ticket {
             .with_timezone(&zone)
             .format("%Y-%m-%d %H:%M")
             .to_string(),
-        subject: if subject.is_empty() {
-            beginning(text, 60)
-        } else {
-            subject.to_owned()
-        },
-        excerpt: beginning(text.strip_prefix(subject).unwrap_or(text), 180),
+        excerpt: beginning(
+            text.strip_prefix(title.trim_end_matches('…'))
+                .unwrap_or(text),
+            180,
+        ),
+        subject: title,
         category: conversation.category.clone(),
         account: conversation.account.clone(),
-        url: conversation.url.clone(),
+        url: conversation.url.clone().filter(|url| is_link(url)),
     }
+}
+
+/// Whether an address from a helpdesk may become a link: it could as well be a script.
+fn is_link(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 /// The first characters of a text on one line, cut between words.
@@ -354,57 +363,4 @@ pub async fn conversation(app: &App, key: &ConversationKey) -> Result<Conversati
         details: fixed.chain(conversation.attributes.clone()).collect(),
         ticket: ticket(app, &stored),
     })
-}
-
-/// A source as lists show it.
-#[derive(Serialize)]
-pub struct SourceRow {
-    /// Its id.
-    pub source: String,
-    /// Records stored so far.
-    pub records: u64,
-    /// Records skipped so far.
-    pub skipped: u64,
-    /// Until when it is complete, in the configured zone.
-    pub complete_until: String,
-    /// When it is pulled next, in the configured zone.
-    pub next_try: String,
-    /// Failures in a row.
-    pub failures: u32,
-    /// The last failure's sentence.
-    pub error: Option<String>,
-    /// The newest skipped records with their reasons.
-    pub newest_skipped: Vec<(String, String)>,
-}
-
-/// Every configured source with its state.
-pub async fn sources(app: &App) -> anyhow::Result<Vec<SourceRow>> {
-    let zone = app.config.calendar.zone;
-    let time = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
-    let progress = schedule::Progress {
-        sources: app.store.source_progress().await?,
-        ..Default::default()
-    };
-    let mut rows = Vec::new();
-    for source in &app.config.sources {
-        let known = progress.sources.iter().find(|known| known.id == source.id);
-        let next = schedule::pull_at(source, &progress).filter(|at| *at > clock::now());
-        let skipped = app.store.skipped(&source.id, 20).await?;
-        rows.push(SourceRow {
-            source: source.id.to_string(),
-            records: known.map_or(0, |known| known.records),
-            skipped: known.map_or(0, |known| known.skipped),
-            complete_until: known
-                .and_then(|k| k.complete_until)
-                .map_or("never".into(), time),
-            next_try: next.map_or("now".into(), time),
-            failures: known.map_or(0, |known| known.failures),
-            error: known.and_then(|known| known.error.clone()),
-            newest_skipped: skipped
-                .into_iter()
-                .map(|(s, _)| (s.place, s.reason))
-                .collect(),
-        });
-    }
-    Ok(rows)
 }
