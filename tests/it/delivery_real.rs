@@ -155,7 +155,7 @@ impl Mailbox {
     }
 
     /// The numbers of the mails with a header.
-    async fn search(&mut self, header: &str, value: &str) -> Vec<String> {
+    pub async fn search(&mut self, header: &str, value: &str) -> Vec<String> {
         // Makes the server look for new mail.
         self.command("NOOP").await;
         let (lines, _) = self

@@ -2,15 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod commands;
 mod connectors;
 mod defaults;
 mod delivery_chain;
 mod delivery_real;
 mod golden;
 mod helpdesk;
+mod kill;
 mod notifiers;
+mod pages;
 mod rt;
+mod rt_to_mailbox;
 mod search;
 mod servers;
+mod simulate;
 mod store;
+mod support;
 mod tidy;
