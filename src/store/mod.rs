@@ -248,7 +248,16 @@ pub use summaries::TopicSpan;
 impl Store {
     async fn begin(&self) -> anyhow::Result<Writing> {
         let begin = self.inner.dialect.begin();
-        let mut transaction = self.inner.writer.begin_with(begin).await.map_err(clear)?;
+        let mut transaction = match self.inner.writer.begin_with(begin).await {
+            Ok(transaction) => transaction,
+            // After a full disk SQLite has rolled back by itself, and the driver still counts the transaction. A fresh
+            // connection does not.
+            Err(_) => {
+                let stale = self.inner.writer.acquire().await.map_err(clear)?;
+                stale.close().await.map_err(clear)?;
+                self.inner.writer.begin_with(begin).await.map_err(clear)?
+            }
+        };
         let take =
             sql("UPDATE feed SET last_change = last_change WHERE id = 1 RETURNING last_change");
         let last = first(&mut transaction, take, |row| get::<i64>(row, 0))
