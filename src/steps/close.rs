@@ -24,7 +24,12 @@ pub async fn close(
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let config = &app.config;
-    let from = counted_from(app, window);
+    // Windows from before the first conversation are not windows in which nothing was said.
+    let begun = app.store.span().await?.map(|(first, _)| first);
+    let begun = begun.map_or(window.start, |first| {
+        config.calendar.window(window.cadence, first).start
+    });
+    let from = counted_from(app, window).max(begun.min(window.start));
     let facts = app.store.facts(from, window.end).await?;
     let opened_last = window.end - chrono::TimeDelta::microseconds(1);
     let windows = count_windows(&facts, &config.calendar, window.cadence, from, opened_last);

@@ -59,6 +59,10 @@ fn the_demo_prints_a_digest_with_its_planted_stories() {
 // ---- analyze
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from beginning to end"
+)]
 fn analyze_writes_every_file_and_counts_each_conversation_once() {
     let (_folder, path) = folder_with("time_zone = \"Europe/Berlin\"\n");
     let rows = last_weeks();

@@ -109,6 +109,10 @@ fn assert_secure(path: &str, headers: &header::HeaderMap) {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from beginning to end"
+)]
 async fn every_page_and_endpoint_answers() {
     let served = Served::with_corpus().await;
     let (topic, digest, conversation) = (&served.topic, &served.digest, &served.conversation);
@@ -238,6 +242,10 @@ async fn every_link_on_the_pages_leads_somewhere() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from beginning to end"
+)]
 async fn what_does_not_exist_or_makes_no_sense_is_said_safely() {
     let served = Served::with_corpus().await;
     let nasty = "%3Cscript%3Ealert(1)%3C%2Fscript%3E";

@@ -341,7 +341,7 @@ impl Receiver {
 }
 
 async fn talk(mut stream: TcpStream, received: Arc<Mutex<Received>>) {
-    let Some((key, body)) = request(&mut stream).await else {
+    let Some((key, body)) = Box::pin(request(&mut stream)).await else {
         return;
     };
     let mood = {
