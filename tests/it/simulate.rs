@@ -160,6 +160,22 @@ impl World {
         self.write(&lines);
     }
 
+    /// One conversation from long before: the quiet windows since then are a baseline.
+    fn open_long_ago(&mut self) {
+        let created_at = self.now - TimeDelta::days(150);
+        let ticket = Ticket {
+            created_at,
+            updated_at: created_at,
+            text: self.texts[0].clone(),
+            version: 1,
+            is_deleted: false,
+        };
+        let id = format!("T{}", self.tickets.len());
+        let line = Self::line(&id, &ticket);
+        self.tickets.insert(id, ticket);
+        self.write(&[line]);
+    }
+
     fn change(&mut self, random: &mut Random, deletes: bool) {
         let ids: Vec<String> = self.tickets.keys().cloned().collect();
         let id = &ids[random.below(ids.len())];
@@ -462,6 +478,7 @@ async fn total(store: &groundswell::store::Store, cadence: Cadence, key: &str) -
 async fn simulate(seed: u64) -> (u32, usize) {
     let mut random = Random::new(seed);
     let mut world = World::new(format!("seed {seed}")).await;
+    world.open_long_ago();
     world.open(&mut random, 20, 12 * 24);
     for _ in 0..24 {
         match random.below(8) {
@@ -522,6 +539,7 @@ async fn a_death_at_any_pause_is_survived() {
     loop {
         let mut random = Random::new(1);
         let mut world = World::new(format!("cut after {polls} polls")).await;
+        world.open_long_ago();
         world.open(&mut random, 16, 9 * 24);
         let got_through = world.tick(polls).await;
         world.calm_down().await;
