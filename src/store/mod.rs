@@ -13,6 +13,7 @@ mod open;
 mod pages;
 mod progress;
 mod reports;
+mod rows;
 mod sql;
 mod summaries;
 mod topics;
