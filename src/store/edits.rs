@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
 use super::conversations::key;
 use super::dialect::ListParameter;
-use super::sql::{ManyRows, all, composed, get, instant, json_list, plain, run, sql};
+use super::sql::{ManyRows, all, composed, first, get, instant, json_list, plain, run, sql};
 use super::topics::next_number;
 use super::{Store, Writing};
 use crate::model::{ConversationKey, Edit, EditKind, TopicId};
@@ -24,7 +24,8 @@ impl Store {
         self.read_all(ask, edit).await
     }
 
-    /// Adds an edit to the log; its number.
+    /// Adds an edit to the log; its number. A topic that is not in the registry is refused: the edit could never
+    /// be applied.
     pub async fn add_edit(
         &self,
         kind: &EditKind,
@@ -33,6 +34,11 @@ impl Store {
     ) -> anyhow::Result<i64> {
         let columns = EditColumns::of(kind);
         let mut writing = self.begin().await?;
+        for topic in [Some(columns.topic), columns.into].into_iter().flatten() {
+            let ask = sql("SELECT 1 FROM topics WHERE id = $1").bind(plain(topic.as_str()));
+            let found = first(writing.connection(), ask, |_| Ok(())).await?;
+            ensure!(found.is_some(), "there is no topic {topic}");
+        }
         let number = next_number(&mut writing, "edits").await?;
         let add = sql(
             "INSERT INTO edits (number, made_at, made_by, is_undone, kind, topic, \

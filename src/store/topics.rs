@@ -235,8 +235,9 @@ async fn write_assignments(
 }
 
 const ASSIGNMENT_ROWS: ManyRows = ManyRows {
-    before: "UPDATE conversations SET topic = v.column3, found_topic = v.column3, score = NULLIF(v.column4, -1.0), \
-             also_topic = v.column5, judged_hash = conversations.text_hash, \
+    before: "UPDATE conversations SET topic = v.column3, found_topic = v.column3, \
+             score = NULLIF(v.column4, -1.0), also_topic = v.column5, \
+             judged_hash = conversations.text_hash, \
              change_number = COALESCE(v.column6, conversations.change_number) FROM (",
     row: "($, $, $, $, $, $)",
     after: ") AS v WHERE conversations.source = v.column1 AND conversations.id = v.column2",

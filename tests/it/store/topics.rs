@@ -4,6 +4,7 @@ use groundswell::model::{
     Discovery, Edit, EditKind, Exclusion, Lineage, State, Term, TopicId, TopicStatus,
 };
 use groundswell::store::{Store, Which};
+use groundswell::topics::Registry;
 
 use super::support::*;
 
@@ -14,6 +15,8 @@ const CASES: &[Case] = cases![
     only_a_discovery_counts_as_one,
     lineage_is_kept_in_order,
     edits_are_a_log_and_can_be_undone,
+    edits_move_what_was_found_and_can_be_taken_back,
+    an_edit_needs_its_topics,
 ];
 
 #[test]
@@ -163,6 +166,8 @@ async fn lineage_is_kept_in_order(store: Store) {
 
 async fn edits_are_a_log_and_can_be_undone(store: Store) {
     let id = TopicId::from;
+    assign(&store, "a", &[]).await;
+    assign(&store, "b", &[]).await;
     let kinds = [
         EditKind::Rename {
             topic: id("a"),
@@ -197,4 +202,69 @@ async fn edits_are_a_log_and_can_be_undone(store: Store) {
         })
         .collect();
     assert_eq!(store.edits().await.unwrap(), expected);
+}
+
+/// Applies the stored edits; how many conversations moved.
+async fn apply(store: &Store) -> u64 {
+    let edits = store.edits().await.unwrap();
+    let registry = Registry {
+        topics: store.topics().await.unwrap(),
+        edits: edits.clone(),
+    };
+    let edited = registry.edited();
+    store.apply_edits(&edits, &edited).await.unwrap()
+}
+
+async fn places(store: &Store) -> Vec<String> {
+    let facts = all_facts(store).await;
+    let place = |state: State| match state {
+        State::Assigned(topic) => topic.0,
+        other => other.name(),
+    };
+    facts.into_iter().map(|fact| place(fact.state)).collect()
+}
+
+async fn edits_move_what_was_found_and_can_be_taken_back(store: Store) {
+    let some = ["1", "2", "3", "4"].map(|id| ticket(id, id, minute(1)));
+    save(&store, &some).await;
+    assign(&store, "a", &["1", "2"]).await;
+    assign(&store, "b", &["3"]).await;
+    let unassigned = [assignment("4", None)];
+    store.save_assignments(&unassigned).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    assert_eq!(apply(&store).await, 0);
+
+    let id = TopicId::from;
+    let merge = EditKind::Merge {
+        topic: id("a"),
+        into: id("b"),
+    };
+    let pin = EditKind::Pin {
+        key: key("4"),
+        topic: id("a"),
+    };
+    let merge = store.add_edit(&merge, "", minute(2)).await.unwrap();
+    let pin = store.add_edit(&pin, "", minute(3)).await.unwrap();
+    assert_eq!(apply(&store).await, 3);
+    assert_eq!(places(&store).await, ["b", "b", "b", "b"]);
+    assert_eq!(store.last_change().await.unwrap(), before + 3);
+    assert_eq!(apply(&store).await, 0, "what is in place stays");
+
+    assert!(store.undo_edit(merge).await.unwrap());
+    assert_eq!(apply(&store).await, 3);
+    assert_eq!(places(&store).await, ["a", "a", "b", "a"]);
+    assert!(store.undo_edit(pin).await.unwrap());
+    assert_eq!(apply(&store).await, 1);
+    assert_eq!(places(&store).await, ["a", "a", "b", "unassigned"]);
+}
+
+async fn an_edit_needs_its_topics(store: Store) {
+    assign(&store, "a", &[]).await;
+    let merge = EditKind::Merge {
+        topic: TopicId::from("a"),
+        into: TopicId::from("nowhere"),
+    };
+    let refused = store.add_edit(&merge, "", minute(2)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "there is no topic nowhere");
+    assert!(store.edits().await.unwrap().is_empty());
 }
