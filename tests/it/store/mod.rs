@@ -7,6 +7,5 @@ mod migrations;
 mod opening;
 mod progress;
 mod results;
+mod summaries;
 pub mod support;
-mod topics;
-mod vectors;
