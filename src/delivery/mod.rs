@@ -5,6 +5,7 @@
 //! one in `build`.
 
 mod console;
+pub mod decide;
 mod file;
 mod http;
 mod mail;

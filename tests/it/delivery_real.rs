@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use groundswell::clock;
-use groundswell::delivery::outbox::{Action, decide};
+use groundswell::delivery::decide::{Action, decide};
 use groundswell::delivery::{Notifier, Receipt, SendError};
 use groundswell::digest::render::Rendered;
 use groundswell::model::{DestinationId, DigestId};
