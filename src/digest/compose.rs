@@ -7,13 +7,18 @@ use crate::model::{ConversationKey, Digest, FindingKind, Item, Stored, Suggestio
 
 use super::draft::{Candidate, Draft, shown_terms};
 use super::quotes;
-use super::render::some;
 use super::rules::{self, RULES, Rule, TopicFacts};
+use super::signals::Signals;
 
 /// What a change adds to an item's weight.
 const WEIGHT_OF_CHANGE: u64 = 15;
 /// What the largest topic's size adds; smaller ones get their part of it.
 const WEIGHT_OF_SIZE: u64 = 25;
+
+/// What a topic loses of which nothing comes back when a tenth is left out; the others lose their part of it.
+const WEIGHT_OF_DOUBT: f64 = 30.0;
+/// What an item loses for each one before it by the same rule: five of one kind tell less than three kinds.
+const WEIGHT_OF_REPETITION: u64 = 15;
 
 /// What came of a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +31,7 @@ pub enum Outcome {
 
 /// Finishes a draft. `stored` holds the conversations of `Draft::keys`; one that is missing is not read and not quoted.
 pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Outcome {
-    let mut judged = judge_all(draft, stored);
+    let judged = judge_all(draft, stored);
     if let Some(reason) = silence(draft, judged.len()) {
         return Outcome::Nothing(reason);
     }
@@ -35,18 +40,40 @@ pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Out
         .map(|judged| judged.candidate.facts.conversations)
         .max();
     let largest = largest.unwrap_or(1).max(1);
-    judged.sort_by_key(|judged| {
-        let id = judged.candidate.topic.id.clone();
-        (std::cmp::Reverse(judged.weight(largest)), id)
-    });
-    judged.truncate(draft.config.items_max);
+    let picked = pick(judged, largest, draft.config.items_max);
     let mut digest = draft.frame.clone();
-    digest.items = judged
+    digest.items = picked
         .into_iter()
         .map(|judged| item(judged, draft, stored))
         .collect();
     digest.unassigned.sample = quotes::sample(&draft.sample, stored);
     Outcome::Digest(Box::new(digest))
+}
+
+/// The items that matter most, one after the other; what the same rule has said before counts for less.
+fn pick(mut judged: Vec<Judged<'_>>, largest: u64, most: usize) -> Vec<Judged<'_>> {
+    let mut picked: Vec<Judged<'_>> = Vec::new();
+    while picked.len() < most {
+        let weight = |judged: &Judged<'_>| {
+            let same = picked
+                .iter()
+                .filter(|other| other.rule.name == judged.rule.name);
+            judged
+                .weight(largest)
+                .saturating_sub(WEIGHT_OF_REPETITION * same.count() as u64)
+        };
+        let best = judged.iter().enumerate().max_by_key(|(_, judged)| {
+            (
+                weight(judged),
+                std::cmp::Reverse(&judged.candidate.topic.id),
+            )
+        });
+        let Some(place) = best.map(|(place, _)| place) else {
+            break;
+        };
+        picked.push(judged.swap_remove(place));
+    }
+    picked
 }
 
 /// A topic for which a rule fired.
@@ -68,7 +95,15 @@ impl Judged<'_> {
         } else {
             0
         };
-        self.rule.weight + change + WEIGHT_OF_SIZE * facts.conversations / largest
+        let stability = self
+            .candidate
+            .topic
+            .stability
+            .unwrap_or(1.0)
+            .clamp(0.0, 1.0);
+        let doubt = (WEIGHT_OF_DOUBT * (1.0 - stability)) as u64;
+        let weight = self.rule.weight + change + WEIGHT_OF_SIZE * facts.conversations / largest;
+        weight.saturating_sub(doubt)
     }
 }
 
@@ -83,6 +118,12 @@ fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -
         (candidate, facts)
     };
     let mut read: Vec<(&Candidate, TopicFacts)> = draft.candidates.iter().map(read).collect();
+    let whole = read.iter().fold(Signals::default(), |sum, (_, facts)| {
+        sum.plus(&facts.signals)
+    });
+    for (_, facts) in &mut read {
+        facts.signals_elsewhere = whole.without(&facts.signals);
+    }
     let alone: Vec<Option<Judged<'_>>> = read
         .iter()
         .map(|(candidate, facts)| judge(candidate, facts))
@@ -128,15 +169,19 @@ fn silence(draft: &Draft, judged: usize) -> Option<String> {
     }
     if draft.candidates.is_empty() {
         return Some(format!(
-            "none of the topics of these {counted} conversations has at least {} conversations of {} customers",
-            draft.config.conversations_min, draft.config.customers_min
+            "none of the topics of these {counted} conversations is both large enough (at least {} conversations of {} \
+             customers) and steady enough ({} % of it comes back when a tenth of all conversations is left out)",
+            draft.config.conversations_min,
+            draft.config.customers_min,
+            draft.config.stability_percent_min
         ));
     }
-    (judged == 0).then(|| {
-        format!(
-            "no rule fires for any of the {} with enough conversations: none is new, rising, hidden or large",
-            some(draft.candidates.len() as u64, "topic")
-        )
+    (judged == 0).then(|| match draft.candidates.len() {
+        1 => "no rule fires for the one topic with enough conversations: it is not new, rising, hidden or large"
+            .to_owned(),
+        count => format!(
+            "no rule fires for any of the {count} topics with enough conversations: none is new, rising, hidden or large"
+        ),
     })
 }
 
@@ -276,7 +321,8 @@ mod tests {
             facts: many(2, None, &about("t1")),
             ..Case::default()
         };
-        let reason = "none of the topics of these 2 conversations has at least 3 conversations of 2 customers";
+        let reason = "none of the topics of these 2 conversations is both large enough (at least 3 conversations of 2 \
+                      customers) and steady enough (50 % of it comes back when a tenth of all conversations is left out)";
         assert_eq!(case.silence(), reason);
         case.facts = many(12, None, &about("t1"));
         case.facts
@@ -299,7 +345,7 @@ mod tests {
             facts,
             ..Case::default()
         };
-        let reason = "no rule fires for any of the 1 topic with enough conversations: none is new, rising, hidden or large";
+        let reason = "no rule fires for the one topic with enough conversations: it is not new, rising, hidden or large";
         assert_eq!(case.silence(), reason);
     }
 

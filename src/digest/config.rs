@@ -11,6 +11,8 @@ const QUOTES_MAX: i64 = 3;
 const CONVERSATIONS_MIN: i64 = 3;
 /// One customer who writes often is no topic.
 const CUSTOMERS_MIN: i64 = 2;
+/// Where less of a topic comes back when a tenth is left out, chance has put its conversations together.
+const STABILITY_PERCENT_MIN: i64 = 50;
 /// A quarter of a year of weeks; also enough before a fault to see that it was not there.
 const COURSE_WINDOWS: i64 = 12;
 const OWNER_PRODUCT: &str = "product team";
@@ -28,6 +30,8 @@ pub struct DigestConfig {
     pub conversations_min: u64,
     /// Nor is one with fewer different customers, where they are known.
     pub customers_min: u64,
+    /// A topic of which less comes back when a tenth is left out is not mentioned, where that was measured.
+    pub stability_percent_min: u32,
     /// How many windows the course shows, this one included. Facts must reach so far back.
     pub course_windows: usize,
     /// Categories that say nothing, beside those with a telling name such as "Other".
@@ -65,6 +69,7 @@ impl Default for DigestConfig {
             quotes_max: QUOTES_MAX as usize,
             conversations_min: CONVERSATIONS_MIN as u64,
             customers_min: CUSTOMERS_MIN as u64,
+            stability_percent_min: STABILITY_PERCENT_MIN as u32,
             course_windows: COURSE_WINDOWS as usize,
             catch_all: Vec::new(),
             owners: Owners {
@@ -83,6 +88,8 @@ impl DigestConfig {
         let quotes_max = section.number("quotes_max", QUOTES_MAX, 1..=3);
         let conversations_min = section.number("conversations_min", CONVERSATIONS_MIN, 2..=10_000);
         let customers_min = section.number("customers_min", CUSTOMERS_MIN, 1..=10_000);
+        let stability_percent_min =
+            section.number("stability_percent_min", STABILITY_PERCENT_MIN, 0..=100);
         let course_windows = section.number("course_windows", COURSE_WINDOWS, 2..=60);
         let catch_all = section.list("catch_all");
         let mut owners = section.section("owners");
@@ -91,6 +98,7 @@ impl DigestConfig {
             quotes_max: quotes_max as usize,
             conversations_min: conversations_min as u64,
             customers_min: customers_min as u64,
+            stability_percent_min: stability_percent_min as u32,
             course_windows: course_windows as usize,
             catch_all,
             owners: Owners {

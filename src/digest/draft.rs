@@ -132,6 +132,7 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         .topics
         .iter()
         .filter(|topic| !inputs.muted.contains(&topic.id))
+        .filter(|topic| is_stable(topic, inputs.config))
         .filter(|topic| is_large_enough(&topic.id, &counts, &tallies, inputs.config))
         .map(|topic| {
             let tally = tallies.topics.get(&topic.id);
@@ -263,6 +264,11 @@ fn official(inputs: &Inputs<'_>, rows: &[Row]) -> (Option<String>, Option<Compar
     )
 }
 
+fn is_stable(topic: &Topic, config: &DigestConfig) -> bool {
+    let least = f64::from(config.stability_percent_min) / 100.0;
+    topic.stability.is_none_or(|stability| stability >= least)
+}
+
 fn is_large_enough(
     topic: &TopicId,
     counts: &Counts,
@@ -335,6 +341,7 @@ fn topic_facts(
             tallies.whole.rated - tally.rated,
         ),
         signals: Signals::default(),
+        signals_elsewhere: Signals::default(),
         owners: inputs.config.owners.clone(),
     }
 }

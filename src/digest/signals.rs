@@ -50,9 +50,11 @@ static HOW_TO: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&[
         r"\bhow (do|can|does|should|would|could|did) (i|we|you|one|he|she|they|the|it|this)\b",
         r"\bhow to\b",
-        r"\b(know|explain|show|tell (me|us|him|her)) how\b",
+        r"\b(know|explain|show|tell (me|us|him|her)) (how|what|where|which|whether)\b",
+        r"\b(explained|talked|walked|guided) (it |cust |him |her |them )?(how|thru|through)\b",
         r"\bwhere (do|can|is|are) (i|we|the|that)\b",
         r"\bwhat (does|do|is) .{0,40}\bmean",
+        r"\b(does|do) .{0,40}\bmean\b",
         r"\bis there (a|any) way to\b",
         r"\bis it possible to\b",
         r"\bwie (kann|stelle?|mache|richte|bekomme|lässt|schalte|geht)\b",
@@ -64,10 +66,13 @@ static HOW_TO: LazyLock<Regex> = LazyLock::new(|| {
 static PROMISED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&[
         r"\bpromis(e|es|ed|ing)\b",
-        r"\bassured\b",
-        r"\bpart of the (deal|offer|package|contract|price|sale|quote)\b",
-        r"\b(included|inclusive|covered) (in|with|by) (the|our|my|your|that) (price|offer|quote|deal|contract|package|sale|purchase|order)\b",
-        r"\b(sales(man|woman|person|people)?|rep|seller|advis[eo]r|fair|showroom)\b.{0,60}\b(said|says|told|agreed|confirmed|offered|swore|claimed)\b",
+        r"\b(assured|guaranteed) (me|us|him|her|them|that)\b",
+        r"\b(orally|verbally) (agreed|promised|offered)\b|\bverbal (offer|agreement|promise)\b",
+        r"\b(part of|in) the (deal|offer|package|sale|quote)\b",
+        r"\b(included|inclusive|incl\.?|covered) (in|with|by) (the|our|my|your|that) (price|offer|quote|deal|contract|package|sale|purchase|order)\b",
+        r"\bsold (to (us|me|him|her) )?as\b",
+        r"\b(sales ?(man|woman|person|people|lady)?|rep|representative|seller|consultant|advis[eo]r|fair|showroom|show home|home show|brochure)\b.{0,80}\b(said|says|told|telling|agreed|confirmed|offered|swore|claimed|guaranteed|insisted|includes?)\b",
+        r"\b(said|told|agreed|guaranteed|word|offered)\b.{0,40}\b(by|at|from|in|with|of) (the |your |our |a )?(\w+ )?(sales ?(man|woman|person|people|lady)?|rep|representative|seller|showroom|show home|home show|fair)\b",
         r"\b(was|were|been) told\b.{0,60}\b(included|free|part of|covered|take (away|it|care)|remov)",
         r"\bversprochen\b|\bzugesagt\b|\bzugesichert\b",
         r"\bim (preis|angebot) (inbegriffen|enthalten)\b",
@@ -79,9 +84,11 @@ static WAITING: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&[
         r"\bwaiting\b",
         r"\b(for|after|in) (\w+ )?(weeks|months)\b",
-        r"\b(\d+|two|three|four|five|six|several|many) ?(weeks|wks|months)\b",
-        r"\bno (delivery )?(date|eta|news|answer|reply)\b",
+        r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|several|many) ?(weeks|wks|months)\b",
+        r"\b(no|any|without|w/o) (a )?(delivery )?(date|eta|news|answer|reply|word)\b",
         r"\bback ?-?order(ed)?\b",
+        r"\bchas(e|es|ed|ing)\b",
+        r"\bworking day \d+\b",
         r"\b(any|an) (update|news|eta) on\b",
         r"\bseit (\w+ )?(wochen|monaten)\b",
         r"\bwarte(n|t)?\b|\blieferzeit\b",
@@ -94,8 +101,11 @@ static NO_SHOW: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(did ?n[o'’]?t|did not|never|nobody|no ?one|none of them) (even )?(came|come|turn(ed)? up|show(ed)?( up)?|arrive[d]?|appear(ed)?|rang|knock(ed)?)\b",
         r"\bstood (me|us|him|her) up\b",
         r"\bmissed (the |my |our |his |her |their )?(appointment|appt|slot|visit)\b",
-        r"\b(waited|stayed|sat) (in |at home |home )?(all|the whole) (day|morning|afternoon)\b",
-        r"\btook (a|the) day off\b",
+        r"\bwaited (in |at home |from |since |for |\d)",
+        r"\b(stayed|sat) (in |at home |home )?(all|the whole) (day|morning|afternoon)\b",
+        r"\btook (a|the|half a) day off\b",
+        r"\bunannounced\b|\b(no|without) (prior )?notice\b|\b(visit|appt|appointment|cust) (was )?(not|never) (notified|told|announced|informed)\b",
+        r"\b(\d+|an|one|two|three) ?(h|hrs?|hours?) late\b",
         r"\bniemand (ist )?(gekommen|kam|erschienen)\b|\bnicht (gekommen|erschienen|aufgetaucht)\b",
     ])
 });
@@ -107,6 +117,7 @@ static UPDATE: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(new|latest) (software|version|release|update)\b",
         r"\b(v|version |update )?\d+\.\d+\.\d+\b",
         r"\bthe (software )?(update|upgrade)\b",
+        r"\b(was|been|got|were) updated\b|\bupdated (to|itself)\b",
         r"\b(seit|nach) (dem|der|einem) (\w+ )?(update|aktualisierung)\b",
     ])
 });
@@ -126,6 +137,26 @@ impl Signals {
         for (signal, count) in Signal::ALL.into_iter().zip(&mut self.counts) {
             *count += u64::from(signal.is_in(text));
         }
+    }
+
+    /// These and those.
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut sum = self.clone();
+        sum.read += other.read;
+        for (count, more) in sum.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        sum
+    }
+
+    /// These without those, which are among them.
+    pub fn without(&self, part: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.read -= part.read;
+        for (count, less) in rest.counts.iter_mut().zip(part.counts) {
+            *count -= less;
+        }
+        rest
     }
 
     /// How many gave this signal.
@@ -181,6 +212,9 @@ mod tests {
                 "it was PART OF THE DEAL",
                 "the man at the fair said you remove it",
                 "we were told removal is included",
+                "sold as incl. boiler removal",
+                "orally agreed with your salesman",
+                "asks if the word of the rep still holds",
             ],
             &["I was told to call back", "compromise", "a fair price"],
         );
@@ -190,6 +224,7 @@ mod tests {
                 "Still waiting for the fan motor",
                 "it has been three weeks",
                 "no date given",
+                "chasing the part again",
             ],
             &["weekend", "the part arrived"],
         );
@@ -200,6 +235,9 @@ mod tests {
                 "Nobody came on Tuesday",
                 "I took a day off for this",
                 "engineer no-show again",
+                "tech came unannounced",
+                "we waited from 8 to 5",
+                "two hours late, nobody called",
             ],
             &["the show room", "he came on time"],
         );

@@ -22,7 +22,9 @@ const SPREAD_SHARE_MAX: f64 = 0.5;
 const SPREAD_LINE_SHARE_MAX: f64 = 0.3;
 /// A category is lumped when it is made of at least so many topics …
 const LUMPED_TOPICS_MIN: usize = 3;
-/// … each of which has at least this share of it …
+/// … each with at least so many conversations in it …
+const LUMPED_CONVERSATIONS_MIN: u64 = 4;
+/// … and at least this share of it …
 const LUMPED_SHARE_MIN: f64 = 0.1;
 /// … and surely more than this one.
 const LUMPED_SHARE_SURE: f64 = 0.05;
@@ -198,7 +200,9 @@ fn spread_thin(
 }
 
 fn is_sizeable(count: u64, all: u64) -> bool {
-    count as f64 >= LUMPED_SHARE_MIN * all as f64 && wilson(count, all).low > LUMPED_SHARE_SURE
+    count >= LUMPED_CONVERSATIONS_MIN
+        && count as f64 >= LUMPED_SHARE_MIN * all as f64
+        && wilson(count, all).low > LUMPED_SHARE_SURE
 }
 
 /// "7 of 9", or "all 7".

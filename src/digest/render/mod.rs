@@ -18,7 +18,6 @@ use crate::model::Digest;
 use view::{Size, View};
 
 pub use html::{STYLE, fragment};
-pub(super) use words::some;
 
 /// What a destination wants to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,9 @@ use super::config::Owners;
 use super::signals::{Signal, Signals};
 
 /// A wording counts for a topic when surely more than this share of what was read has it …
-const WORDING_SHARE: f64 = 0.25;
+const WORDING_SHARE: f64 = 0.15;
+/// … and surely more than so many times the share of what was read of other topics …
+const WORDING_FACTOR: f64 = 2.0;
 /// … and in at least so many conversations.
 const WORDING_HITS_MIN: u64 = 4;
 
@@ -81,6 +83,8 @@ pub struct TopicFacts {
     pub unhappy_elsewhere: Share,
     /// What its words say.
     pub signals: Signals,
+    /// What the words of the other topics say that were read.
+    pub signals_elsewhere: Signals,
     /// Who takes what.
     pub owners: Owners,
 }
@@ -173,12 +177,21 @@ impl TopicFacts {
         })
     }
 
-    /// How many of those that were read have the wording, where it is surely a trait of the topic.
-    fn wording(&self, signal: Signal) -> Option<u64> {
-        let share = Share::of(self.signals.of(signal), self.signals.read);
-        share
-            .is_above(WORDING_SHARE, WORDING_HITS_MIN)
-            .then_some(share.hits)
+    /// "9 of the 24 conversations ask how something is done; of other topics, 3 of 200", where the wording is surely a trait of
+    /// this topic.
+    fn wording(&self, signal: Signal, says: &str) -> Option<String> {
+        let here = Share::of(self.signals.of(signal), self.signals.read);
+        let elsewhere = &self.signals_elsewhere;
+        let elsewhere = Share::of(elsewhere.of(signal), elsewhere.read);
+        let least = WORDING_SHARE.max(WORDING_FACTOR * elsewhere.rate());
+        if !here.is_above(least, WORDING_HITS_MIN) {
+            return None;
+        }
+        let words = format!("{} {says}", self.of_read(here.hits));
+        Some(match elsewhere.all {
+            0 => words,
+            all => format!("{words}; of other topics, {} of {all}", elsewhere.hits),
+        })
     }
 
     /// "9 of the 24 conversations", "all 24 conversations", or "9 of the 80 conversations that were read".
@@ -296,6 +309,7 @@ mod tests {
             unhappy: Share::default(),
             unhappy_elsewhere: Share::of(5, 60),
             signals: Signals::default(),
+            signals_elsewhere: Signals::default(),
             owners: DigestConfig::default().owners,
         }
     }
@@ -364,7 +378,7 @@ mod tests {
         check(
             &with_words(10, Signal::NoShow, 7),
             "no_show",
-            "7 of the 10 conversations say that nobody came or that a visit was missed.",
+            "7 of the 10 conversations say that nobody came, or late, or without notice.",
         );
     }
 
@@ -382,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_few_wordings_are_not_a_trait_of_the_topic() {
-        for hits in [1, 3, 20] {
+        for hits in [1, 3, 15] {
             assert_eq!(
                 fired(&with_words(80, Signal::Promised, hits)),
                 None,
@@ -390,6 +404,11 @@ mod tests {
             );
         }
         assert_eq!(fired(&with_words(3, Signal::Promised, 3)), None);
+        let as_everywhere = TopicFacts {
+            signals_elsewhere: Signals::with(400, Signal::Promised, 120),
+            ..with_words(80, Signal::Promised, 40)
+        };
+        assert_eq!(fired(&as_everywhere), None, "other topics say it as well");
     }
 
     #[test]
@@ -459,7 +478,7 @@ mod tests {
         check(
             &with_words(12, Signal::HowTo, 9),
             "how_to",
-            "9 of the 12 conversations ask how something is done.",
+            "9 of the 12 conversations ask or were told how something is done.",
         );
     }
 
