@@ -6,10 +6,11 @@ use crate::model::{Assignment, TopicId, Vector};
 
 use super::corpus::{says_nothing, scattered};
 use super::discovery::pin;
+use super::graph::nearest;
 use super::registry::Registry;
 use super::terms::Lexicon;
 use super::vector::Matrix;
-use super::vote::{Place, Verdict, verdicts};
+use super::vote::{Place, Rules, Verdict, company, floor, verdicts};
 use super::{Document, Params};
 
 /// Gives each arrival the known topic that it belongs to, or none. `settled` are documents that have a topic; a topic of
@@ -32,20 +33,19 @@ pub fn assign(
         })
         .collect();
     let matrix = Matrix::new(arrivals.iter().map(|arrival| &arrival.vector));
-    let found = verdicts(
-        &matrix,
-        &Matrix::new(voters),
-        &place_of,
-        &places,
-        params.neighbours,
-    );
+    let voters = Matrix::new(voters);
+    let rules = Rules {
+        floor: floor_of(&voters, params),
+        places,
+    };
+    let found = verdicts(&matrix, &voters, &place_of, &rules, params.neighbours);
     let answer = |((arrival, verdict), is_mute): ((&Document, Verdict), &bool)| {
         let verdict = if *is_mute {
             Verdict::default()
         } else {
             verdict
         };
-        let score = |place: u32| places[place as usize].score(&arrival.vector.0);
+        let score = |place: u32| rules.places[place as usize].score(&arrival.vector.0);
         let mut assignment = Assignment {
             key: arrival.key.clone(),
             topic: verdict.first.map(|place| ids[place as usize].clone()),
@@ -106,4 +106,19 @@ fn voters<'a>(
         .into_iter()
         .map(|(vector, place)| (vector, place as u32))
         .unzip()
+}
+
+/// Voters that the usual company is learnt from.
+const PROBES_MAX: usize = 1_000;
+
+/// What company the settled documents keep among themselves decides who is alone among them.
+fn floor_of(voters: &Matrix, params: &Params) -> i32 {
+    let step = voters.len().div_ceil(PROBES_MAX).max(1);
+    let probes: Vec<usize> = (0..voters.len()).step_by(step).collect();
+    let rows = voters.picked(&probes);
+    let is_other = |row: usize, column: usize| probes[row] != column;
+    let companies = nearest(&rows, voters, params.neighbours, is_other, |_, found| {
+        company(found)
+    });
+    floor(voters, companies)
 }

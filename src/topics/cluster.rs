@@ -13,13 +13,22 @@ use super::community::{Resolution, communities, renumbered};
 use super::corpus::Corpus;
 use super::granularity;
 use super::graph::{Neighbour, Network, nearest};
+use super::stability::{agreed, repeated, stability};
 use super::vector::{Matrix, direction, product, sum};
-use super::vote::{Middle, Place, Verdict, learnt_threshold, verdict, verdicts};
+use super::vote::{
+    Middle, Place, Rules, Verdict, company, floor, learnt_threshold, verdict, verdicts,
+};
 
 /// The fixed seed of every random-looking choice.
 pub const SEED: u64 = 20_261_121;
 /// Themes are found at this share of the topics' resolution.
 const THEME_RESOLUTION_DIVISOR: u32 = 16;
+/// How many nodes the resolution is chosen on.
+const TRIAL_SIZE: usize = 4_000;
+/// For so many nodes the configured number of neighbours is meant.
+const NEIGHBOURS_MEANT_FOR: usize = 3_500;
+/// Neighbours grow with the number of nodes, up to so many times.
+const NEIGHBOURS_FACTOR_MAX: usize = 5;
 /// A product of two unit vectors is 127 times 127; as a weight it is ten bits.
 const WEIGHT_DIVISOR: i32 = 16;
 
@@ -28,8 +37,8 @@ const WEIGHT_DIVISOR: i32 = 16;
 pub struct Groups {
     /// For each node where it belongs.
     pub verdicts: Vec<Verdict>,
-    /// Each group's middle and threshold.
-    pub places: Vec<Place>,
+    /// Each group's middle and threshold, and what else decides.
+    pub rules: Rules,
     /// Each group's theme.
     pub theme_of: Vec<u32>,
     /// Each group's stability, if it was measured.
@@ -44,40 +53,71 @@ pub fn groups(corpus: &Corpus<'_>, params: &Params) -> Groups {
         usize::MAX
     };
     let sample = corpus.sample(limit);
-    let matrix = corpus.matrix(&sample);
-    let lists: Vec<Vec<Neighbour>> = nearest(
-        &matrix,
-        &matrix,
-        params.neighbours,
-        |row, column| row != column,
-        |_, found| found.to_vec(),
-    );
-    let network = network(&lists);
-    let resolution = granularity::choose(&network, &matrix, SEED);
-    let found = communities(&network, resolution, SEED);
-    let group_of = without_small(corpus, &sample, &found, params);
+    let graph = Graph::of(corpus, sample, params);
+    let resolution = resolution(corpus, &graph, params);
+    let repeats = repeated(&graph.network, resolution, params.stability_repeats);
+    let agreed = agreed(&graph.network, &repeats);
+    let found = communities(&agreed, resolution, SEED);
+    let group_of = without_small(corpus, &graph.nodes, &found, params);
     let len = group_of
         .iter()
         .flatten()
         .max()
         .map_or(0, |group| *group as usize + 1);
-    let places = places(&matrix, &group_of, len, params);
-    let mut groups = Groups {
-        theme_of: themes(&network, &group_of, len, resolution),
-        stability: super::stability::stability(&network, &group_of, len, resolution, params),
-        verdicts: vec![Verdict::default(); corpus.nodes.len()],
-        places,
+    let companies = graph.lists.iter().map(|list| company(list)).collect();
+    let rules = Rules {
+        places: places(&graph.matrix, &group_of, len, params),
+        floor: floor(&graph.matrix, companies),
     };
-    settle(
-        corpus,
-        &sample,
-        &matrix,
-        &lists,
-        &group_of,
-        &mut groups,
-        params,
-    );
+    let mut groups = Groups {
+        theme_of: themes(&graph.network, &group_of, len, resolution),
+        stability: stability(&repeats, &group_of, len),
+        verdicts: vec![Verdict::default(); corpus.nodes.len()],
+        rules,
+    };
+    settle(corpus, &graph, &group_of, &mut groups, params);
     groups
+}
+
+/// Nodes with their vectors and neighbours.
+struct Graph {
+    nodes: Vec<u32>,
+    matrix: Matrix,
+    lists: Vec<Vec<Neighbour>>,
+    network: Network,
+}
+
+impl Graph {
+    /// The more nodes, the more neighbours: a neighbourhood that stays a share of all keeps large topics whole, and a
+    /// resolution that suits a sample suits all.
+    fn of(corpus: &Corpus<'_>, nodes: Vec<u32>, params: &Params) -> Self {
+        let matrix = corpus.matrix(&nodes);
+        let scaled = params.neighbours * nodes.len() / NEIGHBOURS_MEANT_FOR;
+        let most = params.neighbours * NEIGHBOURS_FACTOR_MAX;
+        let neighbours = scaled.clamp(params.neighbours, most);
+        let lists: Vec<Vec<Neighbour>> = nearest(
+            &matrix,
+            &matrix,
+            neighbours,
+            |row, column| row != column,
+            |_, found| found.to_vec(),
+        );
+        Self {
+            network: network(&lists),
+            nodes,
+            matrix,
+            lists,
+        }
+    }
+}
+
+/// How fine the topics are to be, judged on a sample.
+fn resolution(corpus: &Corpus<'_>, graph: &Graph, params: &Params) -> Resolution {
+    if graph.nodes.len() <= TRIAL_SIZE {
+        return granularity::choose(&graph.network, &graph.matrix, SEED);
+    }
+    let trial = Graph::of(corpus, corpus.sample(TRIAL_SIZE), params);
+    granularity::choose(&trial.network, &trial.matrix, SEED)
 }
 
 /// The network of neighbours: an edge has the weight of the product, twice that when both name each other.
@@ -184,24 +224,23 @@ fn themes(
 /// Decides for every node: members stay if they are near enough; the others join by the votes of members.
 fn settle(
     corpus: &Corpus<'_>,
-    sample: &[u32],
-    matrix: &Matrix,
-    lists: &[Vec<Neighbour>],
+    graph: &Graph,
     group_of: &[Option<u32>],
     groups: &mut Groups,
     params: &Params,
 ) {
+    let (sample, matrix, lists) = (&graph.nodes, &graph.matrix, &graph.lists);
     let inside: Vec<Verdict> = (0..sample.len())
         .into_par_iter()
         .map(|place| {
             let of = |index: u32| group_of[index as usize];
-            let mut found = verdict(matrix.row(place), &lists[place], of, &groups.places);
+            let mut found = verdict(matrix.row(place), &lists[place], of, &groups.rules);
             if let Some(own) = group_of[place] {
-                let votes = [found.first, found.second];
-                found.second = votes.into_iter().flatten().find(|other| *other != own);
-                found.first =
-                    Some(own).filter(|own| groups.places[*own as usize].takes(matrix.row(place)));
-                found.second = found.second.filter(|_| found.first.is_some());
+                let is_near = groups.rules.places[own as usize].takes(matrix.row(place));
+                let is_lonely = company(&lists[place]) < groups.rules.floor;
+                let votes = [found.first, found.second].into_iter().flatten();
+                found.second = votes.filter(|other| *other != own && is_near).next();
+                found.first = (is_near && !is_lonely).then_some(own);
             }
             found
         })
@@ -214,7 +253,7 @@ fn settle(
     let rest: Vec<u32> = (0..corpus.nodes.len() as u32)
         .filter(|node| !is_sampled[*node as usize])
         .collect();
-    if rest.is_empty() || groups.places.is_empty() {
+    if rest.is_empty() || groups.rules.places.is_empty() {
         return;
     }
     let (voters, place_of): (Vec<u32>, Vec<u32>) = sample
@@ -226,7 +265,7 @@ fn settle(
         &corpus.matrix(&rest),
         &corpus.matrix(&voters),
         &place_of,
-        &groups.places,
+        &groups.rules,
         params.neighbours,
     );
     for (node, verdict) in rest.into_iter().zip(found) {

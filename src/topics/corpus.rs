@@ -8,7 +8,7 @@ use super::community::mixed;
 use super::terms::{Lexicon, Token, TokenKind};
 use super::vector::Matrix;
 
-/// Words that carry meaning which a document must have to found a topic, unless it has a code.
+/// Words that say anything which a document must have to found a topic, unless it has a code.
 const FOUNDING_WORDS_MIN: usize = 2;
 
 /// Documents in order of their content.
@@ -108,9 +108,9 @@ pub fn says_nothing(tokens: &[Token]) -> bool {
     !tokens.iter().any(|token| token.is_content())
 }
 
-/// How many different words that carry meaning a text has.
+/// How many different words a text has that say anything.
 fn words(tokens: &[Token]) -> usize {
-    let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
+    let words = tokens.iter().filter(|token| token.is_said());
     let mut words: Vec<u32> = words.map(|token| token.stem).collect();
     words.sort_unstable();
     words.dedup();

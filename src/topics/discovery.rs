@@ -87,7 +87,7 @@ fn together(topics: Vec<Topic>) -> Vec<Topic> {
 }
 
 fn gathered(corpus: &Corpus<'_>, groups: &Groups) -> Vec<Candidate> {
-    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.places.len()];
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.rules.places.len()];
     for (place, node) in corpus.node_of.iter().enumerate() {
         let verdict = node.map(|node| groups.verdicts[node as usize]);
         if let Some(group) = verdict.and_then(|verdict| verdict.first) {
@@ -222,7 +222,7 @@ fn build(
     for at in order {
         let candidate = &candidates[at];
         let (theme_id, theme) = themes[groups.theme_of[at] as usize].clone();
-        let threshold = groups.places[at].middles[0].threshold;
+        let threshold = groups.rules.places[at].middles[0].threshold;
         let topic = match candidate.known.as_ref().and_then(|id| registry.find(id)) {
             Some(known) => grown(
                 corpus,
@@ -331,7 +331,7 @@ fn assignments(
         let verdict = node
             .map(|node| groups.verdicts[node as usize])
             .unwrap_or_default();
-        let score = |group: u32| groups.places[group as usize].score(&document.vector.0);
+        let score = |group: u32| groups.rules.places[group as usize].score(&document.vector.0);
         let mut assignment = Assignment {
             key: document.key.clone(),
             topic: verdict.first.map(id),

@@ -1,34 +1,50 @@
 //! How fine topics should be: chosen from the data itself, because no one resolution fits all data.
 //!
-//! A ladder of resolutions is tried. A good one comes back when a fifth of the documents is left out (stability, the
-//! adjusted Rand index between runs on two samples), and its groups are dense and apart (silhouette by cosine). The product of both
-//! decides; finer wins when it is nearly as good, because topics that are too coarse hide what people must see.
+//! A ladder of resolutions is tried on a sample. A good one comes back when a fifth of the documents is left out
+//! (stability: the adjusted Rand index between runs on two samples), keeps neighbours together (agreement), and its
+//! groups are dense and apart (silhouette and margin, by cosine). The product decides; finer wins when it is nearly as
+//! good, because topics that are too coarse hide what people must see.
 
 use rayon::prelude::*;
 
-use super::community::{Resolution, Sequence, communities, renumbered};
+use super::community::{Resolution, Sequence, communities};
 use super::graph::Network;
-use super::vector::{Matrix, product, sum};
+use super::silhouette::silhouette;
+use super::stability::agreed;
+use super::vector::Matrix;
 
-/// The resolutions tried, coarse to fine.
-pub const LADDER: [Resolution; 8] = [
+/// The resolutions tried, coarse to fine: about two steps to each doubling.
+pub const LADDER: [Resolution; 15] = [
     Resolution(4),
+    Resolution(6),
     Resolution(8),
+    Resolution(11),
     Resolution(16),
+    Resolution(23),
     Resolution(32),
+    Resolution(45),
     Resolution(64),
+    Resolution(91),
     Resolution(128),
+    Resolution(181),
     Resolution(256),
+    Resolution(362),
     Resolution(512),
 ];
+/// Plain modularity.
+const PLAIN: Resolution = Resolution(16);
 /// Samples that stability is measured on.
 const SAMPLES: u64 = 4;
 /// Smaller groups do not count: a resolution that gives nothing else leaves no topic at all.
 const GROUP_SIZE_MIN: usize = super::TOPIC_SIZE_MIN as usize;
 /// Share of the nodes in a sample, in percent.
 const SAMPLE_PERCENT: usize = 80;
-/// What each step down the ladder is given for being finer.
-const FINER_BONUS: f64 = 0.05;
+/// What each doubling of the resolution is given for being finer.
+const FINER_BONUS: f64 = 0.08;
+/// Steps on either side that a value is averaged with.
+const SMOOTHED_STEPS: usize = 3;
+/// Least groups, as a share of the root of the number of nodes: fewer say nothing.
+const GROUPS_MIN_BY_ROOT: f64 = 0.15;
 
 /// What was found out about a resolution.
 #[derive(Clone, Debug)]
@@ -39,25 +55,53 @@ pub struct Trial {
     pub groups: usize,
     /// Mean adjusted Rand index between runs on two samples.
     pub stability: f64,
+    /// Share of edge weight inside groups.
+    pub agreement: f64,
     /// Mean silhouette by cosine.
     pub silhouette: f64,
+    /// Mean difference of the cosines with the own and the next group.
+    pub margin: f64,
+}
+
+impl Trial {
+    /// What speaks for it: the four measures multiplied, at half their power.
+    pub fn value(&self) -> f64 {
+        let measures = [self.stability, self.agreement, self.silhouette, self.margin];
+        let product: f64 = measures.iter().map(|measure| measure.max(0.0)).product();
+        let steps = (f64::from(self.resolution.0) / f64::from(PLAIN.0)).log2();
+        product.sqrt() * (1.0 + FINER_BONUS * steps)
+    }
 }
 
 /// The best resolution for a network; `matrix` has the vectors of its nodes.
 pub fn choose(network: &Network, matrix: &Matrix, seed: u64) -> Resolution {
+    let least = ((network.len() as f64).sqrt() * GROUPS_MIN_BY_ROOT).max(1.0);
     let trials = trials(network, matrix, seed);
-    // Fewer groups than this say nothing; more than this are pairs.
-    let least = (network.len() as f64).sqrt() / 4.0;
-    let most = network.len() as f64 / 4.0;
-    let mut best: Option<(f64, Resolution)> = None;
-    for (step, trial) in trials.iter().enumerate() {
-        let is_sensible = (least..=most).contains(&(trial.groups as f64));
-        let value = trial.stability * trial.silhouette.max(0.0) * (1.0 + FINER_BONUS * step as f64);
-        if is_sensible && best.is_none_or(|(most, _)| value > most) {
-            best = Some((value, trial.resolution));
-        }
+    let sensible: Vec<&Trial> = trials
+        .iter()
+        .filter(|trial| trial.groups as f64 >= least)
+        .collect();
+    let values: Vec<f64> = sensible.iter().map(|trial| trial.value()).collect();
+    let best = (0..values.len()).max_by(|left, right| {
+        // The finer one of equals.
+        smooth(&values, *left)
+            .total_cmp(&smooth(&values, *right))
+            .then(left.cmp(right))
+    });
+    best.map_or(PLAIN, |best| sensible[best].resolution)
+}
+
+/// A value averaged with those around it, nearer ones heavier: one lucky run must not decide.
+fn smooth(values: &[f64], at: usize) -> f64 {
+    let reach = SMOOTHED_STEPS as isize;
+    let (mut total, mut weights) = (0.0, 0.0);
+    for step in -reach..=reach {
+        let weight = (reach + 1 - step.abs()) as f64;
+        let place = at.saturating_add_signed(step).min(values.len() - 1);
+        total += weight * values[place];
+        weights += weight;
     }
-    best.map_or(Resolution(16), |(_, resolution)| resolution)
+    total / weights
 }
 
 /// Measures every resolution of the ladder.
@@ -66,11 +110,13 @@ pub fn trials(network: &Network, matrix: &Matrix, seed: u64) -> Vec<Trial> {
         .map(|n| sample(network.len(), seed + n))
         .collect();
     let measure = |resolution: &Resolution| {
-        let whole = communities(network, *resolution, seed);
         let parts: Vec<Vec<Option<u32>>> = samples
             .iter()
             .map(|kept| on_sample(network, kept, *resolution, seed))
             .collect();
+        // The groups are found as they will be for good.
+        let whole = communities(&agreed(network, &parts), *resolution, seed);
+        let (silhouette, margin) = silhouette(matrix, &whole);
         Trial {
             resolution: *resolution,
             groups: sizes(&whole)
@@ -78,7 +124,9 @@ pub fn trials(network: &Network, matrix: &Matrix, seed: u64) -> Vec<Trial> {
                 .filter(|size| *size >= GROUP_SIZE_MIN)
                 .count(),
             stability: mean_agreement(&parts),
-            silhouette: silhouette(matrix, &whole),
+            agreement: inside(network, &whole),
+            silhouette,
+            margin,
         }
     };
     LADDER.par_iter().map(measure).collect()
@@ -112,6 +160,18 @@ fn sizes(group_of: &[u32]) -> Vec<usize> {
         sizes[*group as usize] += 1;
     }
     sizes
+}
+
+/// The share of edge weight inside groups.
+fn inside(network: &Network, group_of: &[u32]) -> f64 {
+    let inside = |node: usize| -> u64 {
+        let own = network
+            .partners(node)
+            .filter(|(partner, _)| group_of[*partner] == group_of[node]);
+        own.map(|(_, weight)| weight).sum()
+    };
+    let weight: u64 = (0..network.len()).map(inside).sum();
+    weight as f64 / network.total().max(1) as f64
 }
 
 fn mean_agreement(parts: &[Vec<Option<u32>>]) -> f64 {
@@ -153,65 +213,6 @@ pub fn agreement(left: &[Option<u32>], right: &[Option<u32>]) -> f64 {
     } else {
         (together - expected) / (most - expected)
     }
-}
-
-/// Mean silhouette (Rousseeuw 1987) with one minus the cosine as distance. The mean product with a group is the product
-/// with its sum, so it is exact without looking at pairs.
-fn silhouette(matrix: &Matrix, group_of: &[u32]) -> f64 {
-    let (group_of, len) = renumbered(group_of);
-    let sizes = sizes(&group_of);
-    let mut members: Vec<Vec<usize>> = vec![Vec::new(); len];
-    for (node, group) in group_of.iter().enumerate() {
-        members[*group as usize].push(node);
-    }
-    // Means of whole groups, in 1/64, small enough for 32 bits.
-    let means: Vec<Vec<f32>> = members
-        .iter()
-        .map(|nodes| {
-            let total = sum(matrix.width(), nodes.iter().map(|node| matrix.row(*node)));
-            total
-                .into_iter()
-                .map(|t| t as f32 / nodes.len() as f32)
-                .collect()
-        })
-        .collect();
-    let of_node = |node: usize| {
-        let (row, own) = (matrix.row(node), group_of[node] as usize);
-        if sizes[own] < 2 {
-            return 0.0;
-        }
-        let itself = f64::from(product(row, row)).max(1.0);
-        let mut nearest = f64::NEG_INFINITY;
-        let mut inside = 0.0;
-        for (group, mean) in means.iter().enumerate() {
-            if group == own {
-                let whole = in_order(mean, row) * sizes[own] as f64;
-                inside = (whole - itself) / (sizes[own] - 1) as f64;
-            } else if sizes[group] > 1 {
-                nearest = nearest.max(in_order(mean, row));
-            }
-        }
-        let (inside, outside) = (1.0 - inside / itself, 1.0 - nearest / itself);
-        let most = inside.max(outside);
-        if nearest.is_finite() && most > 0.0 {
-            (outside - inside) / most
-        } else {
-            0.0
-        }
-    };
-    let each: Vec<f64> = (0..matrix.len()).into_par_iter().map(of_node).collect();
-    each.iter().sum::<f64>() / each.len().max(1) as f64
-}
-
-/// A product with floats, always added up in the same order: eight lanes, then the lanes.
-fn in_order(mean: &[f32], row: &[i8]) -> f64 {
-    let mut lanes = [0_f32; 8];
-    for (mean, row) in mean.chunks(8).zip(row.chunks(8)) {
-        for ((lane, mean), value) in lanes.iter_mut().zip(mean).zip(row) {
-            *lane += *mean * f32::from(*value);
-        }
-    }
-    lanes.iter().map(|lane| f64::from(*lane)).sum()
 }
 
 #[cfg(test)]

@@ -180,6 +180,27 @@ impl Network {
         self.total
     }
 
+    /// The same network with other weights; `weight` must not depend on which end comes first.
+    pub fn reweighted(&self, weight: impl Fn(usize, usize, u64) -> u64 + Sync) -> Self {
+        let of_node = |node: usize| -> Vec<u64> {
+            let partners = self.partners(node);
+            partners
+                .map(|(partner, old)| weight(node, partner, old))
+                .collect()
+        };
+        let mut network = self.clone();
+        network.weights = (0..self.len())
+            .into_par_iter()
+            .flat_map_iter(of_node)
+            .collect();
+        for node in 0..self.len() {
+            let range = self.offsets[node]..self.offsets[node + 1];
+            network.strengths[node] = self.loops[node] + network.weights[range].iter().sum::<u64>();
+        }
+        network.total = network.strengths.iter().sum();
+        network
+    }
+
     /// The network of the groups: `group_of` says which group each node belongs to, `len` how many groups there are.
     pub fn grouped(&self, group_of: &[u32], len: usize) -> Self {
         let mut edges = Vec::new();

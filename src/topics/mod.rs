@@ -2,7 +2,7 @@
 //!
 //! The way of a discovery: `corpus` sorts the documents and reads their words (`terms`, `stem`); `graph` finds each
 //! one's nearest neighbours by exact integer products (`vector`, `kernel`); `community` cuts that network into groups, as
-//! fine as `granularity` chooses; `cluster` decides for every document, with the threshold of `vote`; `matching`
+//! fine as `granularity` chooses (`silhouette`); `cluster` decides for every document, with the threshold of `vote`; `matching`
 //! recognises known topics; `discovery` describes what was found, with names from `label` and how well it lasts from
 //! `stability`. `assign` gives arrivals the topics of the `registry`. `trend` says what changed.
 
@@ -17,6 +17,7 @@ mod kernel;
 mod label;
 mod matching;
 mod registry;
+mod silhouette;
 mod stability;
 pub mod stem;
 mod terms;
@@ -69,12 +70,11 @@ const EXACT_MAX: i64 = 30_000;
 /// Of more texts so many are clustered, and the others join them.
 const SAMPLE_SIZE: i64 = 20_000;
 /// How far below its topic's usual nearness a conversation may lie, in standard deviations.
-const SPREAD: f64 = 3.0;
+const SPREAD: f64 = 5.0;
 /// A new group is a known topic if the cosine of their middles is at least this, in percent.
 const SAME_TOPIC_PERCENT: i64 = 92;
 /// Discoveries repeated for the stability of topics.
 const STABILITY_REPEATS: i64 = 5;
-
 /// How topics are found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {

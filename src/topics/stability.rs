@@ -1,8 +1,11 @@
-//! How much of a topic comes back when a tenth of the documents is left out.
+//! Discovery repeated on samples: what comes back when a tenth of the documents is left out.
+//!
+//! The repetitions serve twice. Edges between documents that are seldom together lose weight before the groups are
+//! found for good, so that groups do not hang on a few documents (consensus, after Lancichinetti and Fortunato 2012).
+//! And each topic is told how much of it came back.
 
 use rayon::prelude::*;
 
-use super::Params;
 use super::cluster::SEED;
 use super::community::{Resolution, Sequence};
 use super::granularity::on_sample;
@@ -11,34 +14,58 @@ use super::graph::Network;
 /// Share of the nodes left out, as one in so many.
 const LEFT_OUT: usize = 10;
 
-/// For each group the mean overlap (Jaccard: shared members by all members) with its best match over
-/// discoveries repeated on samples. `None` when no repetition was asked for.
-pub fn stability(
+/// The groups of each repetition; none for the nodes that were left out of it.
+pub fn repeated(
     network: &Network,
+    resolution: Resolution,
+    repeats: usize,
+) -> Vec<Vec<Option<u32>>> {
+    let repeat = |number: u64| {
+        let seed = SEED ^ ((number + 1) << 32);
+        let mut is_kept = vec![true; network.len()];
+        let order = Sequence(seed).order(network.len());
+        for node in order.iter().take(network.len() / LEFT_OUT) {
+            is_kept[*node as usize] = false;
+        }
+        on_sample(network, &is_kept, resolution, seed)
+    };
+    (0..repeats as u64).into_par_iter().map(repeat).collect()
+}
+
+/// The network with each edge weakened by how often its ends were not together.
+pub fn agreed(network: &Network, repeats: &[Vec<Option<u32>>]) -> Network {
+    network.reweighted(|left, right, weight| {
+        let both = repeats
+            .iter()
+            .filter_map(|groups| Some((groups[left]?, groups[right]?)));
+        let (mut seen, mut together) = (0, 0);
+        for (left, right) in both {
+            seen += 1;
+            together += u64::from(left == right);
+        }
+        if seen == 0 {
+            weight
+        } else {
+            weight * together / seen
+        }
+    })
+}
+
+/// For each group the mean overlap (Jaccard: shared members by all members) with its best match over the
+/// repetitions. `None` when there were none.
+pub fn stability(
+    repeats: &[Vec<Option<u32>>],
     group_of: &[Option<u32>],
     len: usize,
-    resolution: Resolution,
-    params: &Params,
 ) -> Vec<Option<f64>> {
-    if params.stability_repeats == 0 || len == 0 {
-        return vec![None; len];
-    }
-    let repeats = params.stability_repeats as u64;
-    let overlaps: Vec<Vec<f64>> = (0..repeats)
-        .into_par_iter()
-        .map(|repeat| {
-            let seed = SEED ^ (repeat + 1) << 32;
-            let mut is_kept = vec![true; network.len()];
-            let order = Sequence(seed).order(network.len());
-            for node in order.iter().take(network.len() / LEFT_OUT) {
-                is_kept[*node as usize] = false;
-            }
-            let found = on_sample(network, &is_kept, resolution, seed);
-            best_overlaps(group_of, &found, len)
-        })
+    let overlaps: Vec<Vec<f64>> = repeats
+        .par_iter()
+        .map(|found| best_overlaps(group_of, found, len))
         .collect();
+    let mean =
+        |group: usize| overlaps.iter().map(|o| o[group]).sum::<f64>() / overlaps.len() as f64;
     (0..len)
-        .map(|group| Some(overlaps.iter().map(|o| o[group]).sum::<f64>() / repeats as f64))
+        .map(|group| (!overlaps.is_empty()).then(|| mean(group)))
         .collect()
 }
 

@@ -22,7 +22,7 @@ const MEASURES: &[&str] = &[
     "kb", "kw", "kwh", "w", "v", "a", "c", "f", "l", "m", "cm", "mm", "km", "kg", "g", "x", "k",
     "eur", "usd", "gbp", "pt", "er", "ten", "te",
 ];
-/// What is said in every conversation and means nothing in it, beside the stop words of the language.
+/// Greetings, thanks and marks of replies: said in every conversation, whatever it is about.
 const COURTESIES: &[&str] = &[
     "hi",
     "hello",
@@ -42,7 +42,6 @@ const COURTESIES: &[&str] = &[
     "regards",
     "cheers",
     "sincerely",
-    "best",
     "kind",
     "bye",
     "goodbye",
@@ -59,26 +58,6 @@ const COURTESIES: &[&str] = &[
     "mrs",
     "ms",
     "team",
-    "help",
-    "need",
-    "want",
-    "like",
-    "get",
-    "got",
-    "going",
-    "go",
-    "know",
-    "tell",
-    "let",
-    "would",
-    "could",
-    "can",
-    "cant",
-    "dont",
-    "im",
-    "ive",
-    "id",
-    "ill",
     "hallo",
     "danke",
     "bitte",
@@ -121,6 +100,40 @@ const COURTESIES: &[&str] = &[
     "fwd",
     "aw",
     "wg",
+];
+/// Words that a sentence needs and that name nothing: never in a label, beside the stop words of the language.
+const WEAK_WORDS: &[&str] = &[
+    "help",
+    "need",
+    "want",
+    "like",
+    "get",
+    "got",
+    "going",
+    "go",
+    "know",
+    "tell",
+    "let",
+    "give",
+    "make",
+    "take",
+    "use",
+    "see",
+    "say",
+    "said",
+    "would",
+    "could",
+    "can",
+    "cant",
+    "dont",
+    "doesnt",
+    "didnt",
+    "isnt",
+    "wont",
+    "im",
+    "ive",
+    "id",
+    "ill",
     "question",
     "urgent",
     "also",
@@ -163,6 +176,8 @@ const COURTESIES: &[&str] = &[
     "though",
     "although",
     "wondering",
+    "best",
+    "good",
 ];
 
 /// One word or code of a text.
@@ -183,6 +198,8 @@ pub enum TokenKind {
     Word,
     /// An error code, a version, a part number.
     Code,
+    /// A word that names nothing by itself, such as "help" or "want".
+    Weak,
     /// A stop word, a courtesy, a single letter, a bare number.
     Filler,
     /// Not a word: a phrase never reaches across it.
@@ -190,7 +207,12 @@ pub enum TokenKind {
 }
 
 impl Token {
-    /// Whether it carries meaning.
+    /// Whether it says anything, if only together with others.
+    pub fn is_said(self) -> bool {
+        self.is_content() || self.kind == TokenKind::Weak
+    }
+
+    /// Whether it carries meaning by itself.
     pub fn is_content(self) -> bool {
         matches!(self.kind, TokenKind::Word | TokenKind::Code)
     }
@@ -304,6 +326,8 @@ impl Lexicon {
             TokenKind::Code
         } else if lower.chars().any(|c| c.is_ascii_digit()) || language.is_filler(lower) {
             TokenKind::Filler
+        } else if WEAK_WORDS.contains(&lower) {
+            TokenKind::Weak
         } else {
             TokenKind::Word
         };
@@ -527,7 +551,7 @@ mod tests {
         let tokens = lexicon.read(text, "en");
         let shown = tokens.iter().map(|token| match token.kind {
             TokenKind::Break => "|".to_owned(),
-            TokenKind::Filler => format!("({})", lexicon.form(token.form)),
+            TokenKind::Filler | TokenKind::Weak => format!("({})", lexicon.form(token.form)),
             TokenKind::Code => format!("<{}>", lexicon.form(token.form)),
             TokenKind::Word => lexicon.form(token.form).to_owned(),
         });

@@ -35,6 +35,17 @@ impl Matrix {
         matrix
     }
 
+    /// Some of the rows, in the order given.
+    pub fn picked(&self, rows: &[usize]) -> Self {
+        Self {
+            width: self.width,
+            values: rows
+                .iter()
+                .flat_map(|row| self.row(*row).iter().copied())
+                .collect(),
+        }
+    }
+
     /// How many vectors.
     pub fn len(&self) -> usize {
         self.values.len().checked_div(self.width).unwrap_or(0)

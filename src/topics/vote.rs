@@ -2,7 +2,7 @@
 //! learnt from its own spread. The same rule for arrivals, for what a sample left out, and for what small groups leave behind.
 
 use super::graph::{Neighbour, nearest};
-use super::vector::{Matrix, product};
+use super::vector::{Matrix, product, sum};
 
 /// A topic's middle and how near to it one must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,50 @@ impl Place {
     }
 }
 
+/// What decides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// Where documents can belong.
+    pub places: Vec<Place>,
+    /// Least mean product with the nearest neighbours: below it a document is alone.
+    pub floor: i32,
+}
+
+/// Neighbours that say how lonely a document is.
+const COMPANY: usize = 5;
+/// Neighbours that vote, at most.
+const VOTERS_MAX: usize = 15;
+/// A document is alone if its company is not even this share of the way from any two documents to the
+/// usual company.
+const COMPANY_SHARE: f64 = 0.45;
+
+/// The mean product with the nearest neighbours.
+pub fn company(neighbours: &[Neighbour]) -> i32 {
+    let near = &neighbours[..neighbours.len().min(COMPANY)];
+    let total: i64 = near
+        .iter()
+        .map(|neighbour| i64::from(neighbour.product))
+        .sum();
+    (total / near.len().max(1) as i64) as i32
+}
+
+/// The least company among documents like these, whose own companies are given: between what any two of them have
+/// in common and what neighbours usually have.
+pub fn floor(matrix: &Matrix, mut companies: Vec<i32>) -> i32 {
+    let Some(usual) = median(&mut companies).filter(|_| matrix.len() > COMPANY) else {
+        return i32::MIN;
+    };
+    let rows = || (0..matrix.len()).map(|row| matrix.row(row));
+    let whole: i128 = sum(matrix.width(), rows())
+        .into_iter()
+        .map(|v| i128::from(v) * i128::from(v))
+        .sum();
+    let alone: i128 = rows().map(|row| i128::from(product(row, row))).sum();
+    let pairs = matrix.len() as i128 * (matrix.len() as i128 - 1);
+    let any_two = ((whole - alone) / pairs) as f64;
+    (any_two + COMPANY_SHARE * (f64::from(usual) - any_two)).round() as i32
+}
+
 /// The outcome for one document: places by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Verdict {
@@ -59,8 +103,12 @@ pub fn verdict(
     vector: &[i8],
     neighbours: &[Neighbour],
     place_of: impl Fn(u32) -> Option<u32>,
-    places: &[Place],
+    rules: &Rules,
 ) -> Verdict {
+    if company(neighbours) < rules.floor {
+        return Verdict::default();
+    }
+    let neighbours = &neighbours[..neighbours.len().min(VOTERS_MAX)];
     let mut votes: Vec<(u32, i64)> = Vec::new();
     for neighbour in neighbours.iter().filter(|neighbour| neighbour.product > 0) {
         let Some(place) = place_of(neighbour.index) else {
@@ -73,7 +121,7 @@ pub fn verdict(
     }
     let all: i64 = votes.iter().map(|(_, weight)| weight).sum();
     votes.sort_by_key(|(place, weight)| (-weight, *place));
-    let is_near = |(place, _): &(u32, i64)| places[*place as usize].takes(vector);
+    let is_near = |(place, _): &(u32, i64)| rules.places[*place as usize].takes(vector);
     // The threshold decides whether the strongest may have it, not who comes instead.
     let first = votes.first().copied().filter(is_near);
     let second = votes
@@ -92,7 +140,7 @@ pub fn verdicts(
     arrivals: &Matrix,
     settled: &Matrix,
     place_of: &[u32],
-    places: &[Place],
+    rules: &Rules,
     neighbours: usize,
 ) -> Vec<Verdict> {
     nearest(
@@ -105,7 +153,7 @@ pub fn verdicts(
                 arrivals.row(row),
                 found,
                 |index| Some(place_of[index as usize]),
-                places,
+                rules,
             )
         },
     )
@@ -136,6 +184,7 @@ fn median(numbers: &mut [i32]) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Vector;
 
     fn place(middle: [i8; 2], threshold: i32) -> Place {
         Place {
@@ -152,22 +201,59 @@ mod tests {
 
     #[test]
     fn the_heaviest_place_wins_if_it_is_near_enough() {
-        let places = [place([100, 0], 5_000), place([0, 100], 5_000)];
+        let rules = Rules {
+            places: vec![place([100, 0], 5_000), place([0, 100], 5_000)],
+            floor: 0,
+        };
         let votes = [
             neighbour(0, 9_000),
             neighbour(1, 8_000),
             neighbour(2, 7_000),
         ];
         let of = |index: u32| Some(u32::from(index > 0));
-        let found = verdict(&[60, 70], &votes, of, &places);
+        let found = verdict(&[60, 70], &votes, of, &rules);
         assert_eq!((found.first, found.second), (Some(1), Some(0)));
-        let far = verdict(&[60, 40], &votes, of, &places);
+        let far = verdict(&[60, 40], &votes, of, &rules);
         assert_eq!((far.first, far.second), (None, None));
     }
 
     #[test]
     fn without_neighbours_there_is_no_verdict() {
-        assert_eq!(verdict(&[1, 1], &[], |_| None, &[]), Verdict::default());
+        assert_eq!(
+            verdict(&[1, 1], &[], |_| None, &Rules::default()),
+            Verdict::default()
+        );
+    }
+
+    #[test]
+    fn who_has_no_company_gets_no_verdict() {
+        let rules = Rules {
+            places: vec![place([100, 0], 0)],
+            floor: 6_000,
+        };
+        let near = verdict(
+            &[9, 9],
+            &[neighbour(0, 7_000), neighbour(1, 5_000)],
+            |_| Some(0),
+            &rules,
+        );
+        assert_eq!(near.first, Some(0));
+        let lonely = verdict(
+            &[9, 9],
+            &[neighbour(0, 7_000), neighbour(1, 4_000)],
+            |_| Some(0),
+            &rules,
+        );
+        assert_eq!(lonely.first, None);
+    }
+
+    #[test]
+    fn the_floor_lies_between_any_two_and_the_usual_neighbours() {
+        let vectors = [[100, 0], [100, 0], [100, 0], [0, 100], [0, 100], [0, 100]];
+        let vectors: Vec<Vector> = vectors.iter().map(|v| Vector(Box::new(*v))).collect();
+        // Six of the fifteen pairs have 10,000 in common, the others nothing: 4,000 on average.
+        assert_eq!(floor(&Matrix::new(&vectors), vec![10_000; 6]), 6_700);
+        assert_eq!(floor(&Matrix::default(), Vec::new()), i32::MIN);
     }
 
     #[test]
