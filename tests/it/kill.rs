@@ -17,7 +17,7 @@ fn config(url: &str) -> String {
     };
     let digests: String = ["daily", "weekly", "monthly"].map(digest).concat();
     format!(
-        "[web]\nlisten = '127.0.0.1:0'\n\
+        "[web]\nlisten = '127.0.0.1:0'\npublic_url = 'http://groundswell.example'\n\
          [digest]\nconversations_min = 2\n\
          [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\nschedule = '* * * * *'\npage_records = 40\n\
          [[destinations]]\nid = 'hook'\nkind = 'webhook'\nurl = '{url}'\nsecret_file = 'secret'\n\
