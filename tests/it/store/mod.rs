@@ -9,3 +9,5 @@ mod progress;
 mod results;
 mod summaries;
 pub mod support;
+mod topics;
+mod vectors;
