@@ -5,8 +5,10 @@ mod analyze;
 mod demo;
 mod operate;
 mod output;
+mod parts;
 mod read;
 mod serve;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,9 +57,8 @@ enum Command {
     Serve,
     /// Pull sources now
     Pull(operate::PullArgs),
-    /// Show topics and change them: rename, merge, pin, mute, undo
-    #[command(subcommand)]
-    Topics(read::TopicsCommand),
+    /// Show topics, say why a conversation is where it is, and change them: rename, merge, split, move, mute, undo
+    Topics(topics::TopicsArgs),
     /// Show digests, preview one, or check one against the database
     #[command(subcommand)]
     Digest(read::DigestCommand),
@@ -145,7 +146,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Analyze(args) => analyze::run(&args, common).await,
         Command::Serve => serve::run(load(common)?).await,
         Command::Pull(args) => operate::pull(&args, load(common)?, common.json).await,
-        Command::Topics(command) => read::topics(&command, load(common)?, common.json).await,
+        Command::Topics(args) => topics::run(&args, load(common)?, common.json).await,
         Command::Digest(command) => read::digest(&command, load(common)?, common.json).await,
         Command::Report(command) => read::report(&command, load(common)?, common.json).await,
         Command::Search(args) => read::search(&args, load(common)?, common.json).await,

@@ -1,4 +1,4 @@
-//! Commands that show what the database holds, and the few that change topics and reports.
+//! Commands that show what the database holds, and import reports.
 
 use std::path::PathBuf;
 
@@ -6,56 +6,16 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::output::print_json;
-use super::{WrongUsage, read_report};
+use super::read_report;
 use crate::app::location;
 use crate::clock;
 use crate::config::Config;
 use crate::digest::render::{Format, Rendered, render};
 use crate::export::Results;
-use crate::model::{Cadence, ConversationKey, DigestId, EditKind, Topic, TopicId};
+use crate::model::{Cadence, DigestId};
 use crate::search::{SearchIndex, SearchRequest};
 use crate::steps;
 use crate::store::Store;
-
-/// What `topics` does.
-#[derive(Subcommand, Debug)]
-pub enum TopicsCommand {
-    /// List the topics, largest first
-    List,
-    /// Give a topic another label
-    Rename {
-        /// The topic's id
-        topic: String,
-        /// Its new label
-        label: String,
-    },
-    /// Make two topics one
-    Merge {
-        /// The topic that goes away
-        topic: String,
-        /// The topic that stays
-        into: String,
-    },
-    /// Put a conversation into a topic, whatever its words say
-    Pin {
-        /// The conversation, as `source/id`
-        conversation: String,
-        /// The topic's id
-        topic: String,
-    },
-    /// Count a topic but never put it into a digest
-    Mute {
-        /// The topic's id
-        topic: String,
-    },
-    /// List what people did with the topics
-    Edits,
-    /// Take an edit back
-    Undo {
-        /// Its number, as `edits` lists it
-        number: i64,
-    },
-}
 
 /// What `digest` does.
 #[derive(Subcommand, Debug)]
@@ -123,128 +83,6 @@ pub struct ExportArgs {
     /// The folder to write into
     #[arg(long)]
     out: PathBuf,
-}
-
-/// Shows and changes topics.
-pub async fn topics(command: &TopicsCommand, config: Config, json: bool) -> anyhow::Result<()> {
-    let store = Store::open_shared(&location(&config)).await?;
-    let edit = match command {
-        TopicsCommand::List => return list_topics(&store, json).await,
-        TopicsCommand::Edits => return list_edits(&store, json).await,
-        TopicsCommand::Undo { number } => {
-            let is_undone = store.undo_edit(*number).await?;
-            anyhow::ensure!(
-                is_undone,
-                "there is no edit {number} to undo; see groundswell topics edits"
-            );
-            steps::apply_edits(&store).await?;
-            println!("edit {number} is undone");
-            return Ok(());
-        }
-        TopicsCommand::Rename { topic, label } => {
-            if label.trim().is_empty() {
-                return Err(WrongUsage("a label must not be empty".into()).into());
-            }
-            EditKind::Rename {
-                topic: known(&store, topic).await?,
-                label: label.trim().to_owned(),
-            }
-        }
-        TopicsCommand::Merge { topic, into } => {
-            let (topic, into) = (known(&store, topic).await?, known(&store, into).await?);
-            if topic == into {
-                return Err(WrongUsage("a topic cannot be merged into itself".into()).into());
-            }
-            EditKind::Merge { topic, into }
-        }
-        TopicsCommand::Pin {
-            conversation,
-            topic,
-        } => {
-            let key = ConversationKey::parse(conversation).ok_or_else(|| {
-                WrongUsage(format!("{conversation} is not a key; give source/id"))
-            })?;
-            anyhow::ensure!(
-                store.conversation(&key).await?.is_some(),
-                "{key} is not stored"
-            );
-            EditKind::Pin {
-                key,
-                topic: known(&store, topic).await?,
-            }
-        }
-        TopicsCommand::Mute { topic } => EditKind::Mute {
-            topic: known(&store, topic).await?,
-        },
-    };
-    let number = store.add_edit(&edit, "", clock::now()).await?;
-    steps::apply_edits(&store).await?;
-    println!(
-        "edit {number} is stored and in force; groundswell topics undo {number} takes it back"
-    );
-    Ok(())
-}
-
-async fn known(store: &Store, id: &str) -> anyhow::Result<TopicId> {
-    let topics = steps::seen_topics(store).await?;
-    let found = topics.into_iter().find(|topic| topic.id.as_str() == id);
-    let hint = || {
-        WrongUsage(format!(
-            "there is no topic {id}; see groundswell topics list"
-        ))
-    };
-    Ok(found.ok_or_else(hint)?.id)
-}
-
-async fn list_topics(store: &Store, json: bool) -> anyhow::Result<()> {
-    let spans = store.topic_spans().await?;
-    let size = |topic: &Topic| spans.get(&topic.id).map_or(0, |span| span.conversations);
-    let mut topics = steps::seen_topics(store).await?;
-    topics.sort_by_key(|topic| (std::cmp::Reverse(size(topic)), topic.id.clone()));
-    if json {
-        let rows: Vec<_> = topics
-            .iter()
-            .map(|topic| {
-                serde_json::json!({
-                    "topic_id": topic.id, "topic": topic.label, "theme_id": topic.theme_id,
-                    "theme": topic.theme, "status": topic.status.as_str(),
-                    "conversations": size(topic), "stability": topic.stability,
-                    "terms": topic.terms.iter().map(|term| &term.word).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        return print_json(&rows);
-    }
-    for topic in topics.iter().filter(|topic| size(topic) > 0) {
-        println!("{:>7}  {}  {}", size(topic), topic.id, topic.label);
-    }
-    Ok(())
-}
-
-async fn list_edits(store: &Store, json: bool) -> anyhow::Result<()> {
-    let edits = store.edits().await?;
-    let rows: Vec<_> = edits
-        .iter()
-        .map(|edit| {
-            serde_json::json!({
-                "number": edit.number, "at": edit.at, "by": edit.by,
-                "edit": format!("{:?}", edit.kind), "is_undone": edit.is_undone,
-            })
-        })
-        .collect();
-    if json {
-        return print_json(&rows);
-    }
-    for edit in &edits {
-        let mark = if edit.is_undone { "undone" } else { "" };
-        println!(
-            "{:>5}  {}  {:?} {mark}",
-            edit.number,
-            edit.at.format("%Y-%m-%d %H:%M"),
-            edit.kind
-        );
-    }
-    Ok(())
 }
 
 /// Shows digests.

@@ -83,8 +83,10 @@ pub struct Topic {
 pub struct Assignment {
     /// Which conversation.
     pub key: ConversationKey,
-    /// Its strongest topic; `None` is an honest "unassigned".
+    /// The topic that it counts in; `None` is an honest "unassigned".
     pub topic: Option<TopicId>,
+    /// The topic that it was found in, before people's edits: what an undone edit restores.
+    pub found: Option<TopicId>,
     /// Similarity to it, 0 to 1.
     pub score: f64,
     /// A second topic that it also touches.
@@ -165,6 +167,13 @@ pub enum EditKind {
         key: ConversationKey,
         /// Its topic.
         topic: TopicId,
+    },
+    /// Some of a topic's conversations are a topic of their own.
+    Split {
+        /// The topic, which stays.
+        topic: TopicId,
+        /// What was split off.
+        part: TopicId,
     },
     /// The topic is counted but never put into a digest.
     Mute {

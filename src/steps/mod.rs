@@ -2,6 +2,7 @@
 //! pure and lives in `topics`, `reconcile` and `digest`.
 
 mod close;
+mod why;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -9,12 +10,13 @@ use chrono::{DateTime, Utc};
 use crate::app::App;
 use crate::embed::EmbedError;
 use crate::ingest;
-use crate::model::{SourceId, Topic};
+use crate::model::{Discovery, ModelId, SourceId, Topic, TopicId};
 use crate::store::{Store, Which};
 use crate::telemetry::RecordLabel;
-use crate::topics::{self, Registry};
+use crate::topics::{self, Params, Registry};
 
 pub use close::{close, counted_from};
+pub use why::{Why, beginning, why};
 
 /// Texts that are embedded before the daemon looks again whether something else is due.
 pub const TEXTS_PER_ROUND: u64 = 4_000;
@@ -149,10 +151,7 @@ pub async fn discover(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
 
 /// Counts conversations where people's edits put them; after every run that may have put them elsewhere.
 pub async fn apply_edits(store: &Store) -> anyhow::Result<()> {
-    let registry = Registry {
-        topics: store.topics().await?,
-        edits: store.edits().await?,
-    };
+    let registry = registry_of(store).await?;
     if registry.edits.is_empty() {
         return Ok(());
     }
@@ -164,17 +163,36 @@ pub async fn apply_edits(store: &Store) -> anyhow::Result<()> {
 
 /// The topics as people see them: renamed, merged.
 pub async fn seen_topics(store: &Store) -> anyhow::Result<Vec<Topic>> {
-    let registry = Registry {
+    Ok(registry_of(store).await?.seen())
+}
+
+/// The parts that a topic's conversations fall into, and how many they are; nothing is changed.
+pub async fn split(
+    store: &Store,
+    model: &ModelId,
+    params: &Params,
+    topic: &TopicId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(Option<Discovery>, usize)> {
+    let (registry, params, topic) = (registry_of(store).await?, params.clone(), topic.clone());
+    let mut members = store.documents(model, Which::Assigned, None).await?;
+    members.retain(|document| document.topic.as_ref() == Some(&topic));
+    let count = members.len();
+    let found = tokio::task::spawn_blocking(move || {
+        topics::split(&topic, &members, &registry, &params, now)
+    });
+    Ok((found.await.context("splitting")?, count))
+}
+
+/// The registry as it is stored.
+pub async fn registry_of(store: &Store) -> anyhow::Result<Registry> {
+    Ok(Registry {
         topics: store.topics().await?,
         edits: store.edits().await?,
-    };
-    Ok(registry.seen())
+    })
 }
 
 /// The known topics and what people did with them.
 pub async fn registry(app: &App) -> anyhow::Result<Registry> {
-    Ok(Registry {
-        topics: app.store.topics().await?,
-        edits: app.store.edits().await?,
-    })
+    registry_of(&app.store).await
 }

@@ -9,9 +9,9 @@ use sqlx::any::AnyRow;
 use super::conversations::key;
 use super::dialect::ListParameter;
 use super::sql::{ManyRows, all, composed, first, get, instant, json_list, plain, run, sql};
-use super::topics::next_number;
+use super::topics::{next_number, write_assignments, write_lineage, write_topics};
 use super::{Store, Writing};
-use crate::model::{ConversationKey, Edit, EditKind, TopicId};
+use crate::model::{ConversationKey, Discovery, Edit, EditKind, TopicId};
 use crate::topics::Edited;
 
 impl Store {
@@ -32,32 +32,31 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<i64> {
-        let columns = EditColumns::of(kind);
         let mut writing = self.begin().await?;
-        for topic in [Some(columns.topic), columns.into].into_iter().flatten() {
-            let ask = sql("SELECT 1 FROM topics WHERE id = $1").bind(plain(topic.as_str()));
-            let found = first(writing.connection(), ask, |_| Ok(())).await?;
-            ensure!(found.is_some(), "there is no topic {topic}");
-        }
-        let number = next_number(&mut writing, "edits").await?;
-        let add = sql(
-            "INSERT INTO edits (number, made_at, made_by, is_undone, kind, topic, \
-                       into_topic, label, source, id) \
-                       VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9)",
-        );
-        let add = add
-            .bind(number)
-            .bind(now.timestamp_micros())
-            .bind(plain(by))
-            .bind(columns.kind)
-            .bind(columns.topic.0.clone())
-            .bind(columns.into.map(|into| into.0.clone()))
-            .bind(columns.label.map(plain))
-            .bind(columns.key.map(|key| plain(key.source.as_str())))
-            .bind(columns.key.map(|key| plain(&key.id)));
-        run(writing.connection(), add).await?;
+        let number = write_edit(&mut writing, kind, by, now).await?;
         writing.commit().await?;
         Ok(number)
+    }
+
+    /// Adds several edits at once, all or none; their numbers. `found` has the topics that they make and who goes
+    /// there: a split.
+    pub async fn add_edits(
+        &self,
+        found: &Discovery,
+        kinds: &[EditKind],
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<i64>> {
+        let mut writing = self.begin().await?;
+        write_topics(&mut writing, &found.topics).await?;
+        write_assignments(&mut writing, &found.assignments).await?;
+        write_lineage(&mut writing, &found.lineage, now).await?;
+        let mut numbers = Vec::new();
+        for kind in kinds {
+            numbers.push(write_edit(&mut writing, kind, by, now).await?);
+        }
+        writing.commit().await?;
+        Ok(numbers)
     }
 
     /// Takes an edit back; false if there is none with this number, or it was taken back before.
@@ -100,12 +99,45 @@ impl Store {
     }
 }
 
+async fn write_edit(
+    writing: &mut Writing,
+    kind: &EditKind,
+    by: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<i64> {
+    let columns = EditColumns::of(kind);
+    for topic in [Some(columns.topic), columns.into].into_iter().flatten() {
+        let ask = sql("SELECT 1 FROM topics WHERE id = $1").bind(plain(topic.as_str()));
+        let found = first(writing.connection(), ask, |_| Ok(())).await?;
+        ensure!(found.is_some(), "there is no topic {topic}");
+    }
+    let number = next_number(writing, "edits").await?;
+    let add = sql(
+        "INSERT INTO edits (number, made_at, made_by, is_undone, kind, topic, \
+                   into_topic, label, source, id) \
+                   VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9)",
+    );
+    let add = add
+        .bind(number)
+        .bind(now.timestamp_micros())
+        .bind(plain(by))
+        .bind(columns.kind)
+        .bind(columns.topic.0.clone())
+        .bind(columns.into.map(|into| into.0.clone()))
+        .bind(columns.label.map(plain))
+        .bind(columns.key.map(|key| plain(key.source.as_str())))
+        .bind(columns.key.map(|key| plain(&key.id)));
+    run(writing.connection(), add).await?;
+    Ok(number)
+}
+
 /// The topics and conversations that any edit names, undone ones too: only there can something be out of place.
 fn touched(edits: &[Edit]) -> (BTreeSet<&str>, BTreeSet<&ConversationKey>) {
     let (mut topics, mut pinned) = (BTreeSet::new(), BTreeSet::new());
     for edit in edits {
         match &edit.kind {
             EditKind::Merge { topic, into } => topics.extend([topic.as_str(), into.as_str()]),
+            EditKind::Split { topic, part } => topics.extend([topic.as_str(), part.as_str()]),
             EditKind::Pin { key, .. } => drop(pinned.insert(key)),
             EditKind::Rename { .. } | EditKind::Mute { .. } => {}
         }
@@ -183,6 +215,10 @@ impl<'a> EditColumns<'a> {
                 ..columns("pin", topic)
             },
             EditKind::Mute { topic } => columns("mute", topic),
+            EditKind::Split { topic, part } => Self {
+                into: Some(part),
+                ..columns("split", topic)
+            },
         }
     }
 }
@@ -208,6 +244,12 @@ fn edit(row: &AnyRow) -> anyhow::Result<Edit> {
             EditKind::Pin { key, topic }
         }
         "mute" => EditKind::Mute { topic },
+        "split" => EditKind::Split {
+            topic,
+            part: get::<Option<String>>(row, 6)?
+                .map(TopicId)
+                .context(unknown)?,
+        },
         _ => anyhow::bail!(unknown),
     };
     Ok(Edit {

@@ -86,13 +86,14 @@ impl Store {
     /// Every judged conversation with its topic and score, sorted by key.
     pub async fn assignments(&self) -> anyhow::Result<Vec<Assignment>> {
         let ask = sql(
-            "SELECT source, id, topic, COALESCE(score, 0.0), also_topic FROM conversations \
+            "SELECT source, id, topic, COALESCE(score, 0.0), also_topic, found_topic FROM conversations \
              WHERE judged_hash IS NOT NULL AND exclusion IS NULL",
         );
         let assignment = |row: &AnyRow| {
             Ok(Assignment {
                 key: key(row)?,
                 topic: get::<Option<String>>(row, 2)?.map(TopicId),
+                found: get::<Option<String>>(row, 5)?.map(TopicId),
                 score: get(row, 3)?,
                 also: get::<Option<String>>(row, 4)?.map(TopicId),
             })

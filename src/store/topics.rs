@@ -100,7 +100,7 @@ pub(super) async fn next_number(writing: &mut Writing, table: &str) -> anyhow::R
     number.context("the database gave no next number")
 }
 
-async fn write_topics(writing: &mut Writing, topics: &[Topic]) -> anyhow::Result<()> {
+pub(super) async fn write_topics(writing: &mut Writing, topics: &[Topic]) -> anyhow::Result<()> {
     let by_id: BTreeMap<&TopicId, &Topic> = topics.iter().map(|t| (&t.id, t)).collect();
     let topics: Vec<&Topic> = by_id.into_values().collect();
     let rows = ManyRows {
@@ -187,7 +187,7 @@ struct NewAssignment<'a> {
 }
 
 /// Writes assignments of conversations that count; `judged_hash` tells for which text they were made.
-async fn write_assignments(
+pub(super) async fn write_assignments(
     writing: &mut Writing,
     assignments: &[Assignment],
 ) -> anyhow::Result<()> {
@@ -226,7 +226,8 @@ async fn write_assignments(
                     .optional_text(assignment.topic.as_ref().map(TopicId::as_str))
                     .share(Some(assignment.score))
                     .optional_text(assignment.also.as_ref().map(TopicId::as_str))
-                    .optional_number(row.change);
+                    .optional_number(row.change)
+                    .optional_text(assignment.found.as_ref().map(TopicId::as_str));
             })
             .await
             .context("an assignment names a topic that is not in the registry")?;
@@ -235,15 +236,15 @@ async fn write_assignments(
 }
 
 const ASSIGNMENT_ROWS: ManyRows = ManyRows {
-    before: "UPDATE conversations SET topic = v.column3, found_topic = v.column3, \
+    before: "UPDATE conversations SET topic = v.column3, found_topic = v.column7, \
              score = NULLIF(v.column4, -1.0), also_topic = v.column5, \
              judged_hash = conversations.text_hash, \
              change_number = COALESCE(v.column6, conversations.change_number) FROM (",
-    row: "($, $, $, $, $, $)",
+    row: "($, $, $, $, $, $, $)",
     after: ") AS v WHERE conversations.source = v.column1 AND conversations.id = v.column2",
 };
 
-async fn write_lineage(
+pub(super) async fn write_lineage(
     writing: &mut Writing,
     lineage: &[Lineage],
     now: DateTime<Utc>,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
-use super::sql::{ManyRows, composed, count, get, instant};
+use super::sql::{ManyRows, composed, count, get, instant, plain};
 use super::{Store, Which};
 use crate::model::{ConversationKey, ModelId, Text, TopicId, Vector};
 use crate::topics::Document;
@@ -12,6 +12,13 @@ use crate::topics::Document;
 const WITHOUT_VECTOR: &str = "SELECT DISTINCT c.text_hash FROM conversations c \
     WHERE c.exclusion IS NULL AND c.text_hash <> '' AND NOT EXISTS \
     (SELECT 1 FROM vectors v WHERE v.text_hash = c.text_hash AND v.model = $1)";
+
+/// Documents that count, with their vectors of model `$1`.
+const DOCUMENT: &str = "SELECT c.source, c.id, w.text, v.vector, c.language, \
+    COALESCE(c.requester, c.account), c.created_at, c.topic FROM conversations c \
+    JOIN words w ON w.source = c.source AND w.id = c.id \
+    JOIN vectors v ON v.text_hash = c.text_hash AND v.model = $1 \
+    WHERE c.exclusion IS NULL";
 
 impl Store {
     /// Texts of counting conversations that have no vector of this model, each hash once, sorted by hash.
@@ -76,18 +83,26 @@ impl Store {
             Which::Unassigned => "AND c.judged_hash = c.text_hash AND c.topic IS NULL",
             Which::Assigned => "AND c.topic IS NOT NULL",
         };
-        let ask = composed(format!(
-            "SELECT c.source, c.id, w.text, v.vector, c.language, \
-             COALESCE(c.requester, c.account), c.created_at, c.topic FROM conversations c \
-             JOIN words w ON w.source = c.source AND w.id = c.id \
-             JOIN vectors v ON v.text_hash = c.text_hash AND v.model = $1 \
-             WHERE c.exclusion IS NULL AND c.created_at >= $2 {condition}"
-        ));
+        let ask = composed(format!("{DOCUMENT} AND c.created_at >= $2 {condition}"));
         let from = from.map_or(i64::MIN, |from| from.timestamp_micros());
         let ask = ask.bind(model.0.clone()).bind(from);
         let mut documents = self.read_all(ask, document).await?;
         documents.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         Ok(documents)
+    }
+
+    /// One conversation as a document, if it counts and has a vector.
+    pub async fn document(
+        &self,
+        model: &ModelId,
+        key: &ConversationKey,
+    ) -> anyhow::Result<Option<Document>> {
+        let ask = composed(format!("{DOCUMENT} AND c.source = $2 AND c.id = $3"));
+        let ask = ask
+            .bind(model.0.clone())
+            .bind(plain(key.source.as_str()))
+            .bind(plain(&key.id));
+        self.read_first(ask, document).await
     }
 }
 

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use crate::model::{Assignment, Discovery, Exemplar, Lineage, Topic, TopicId, TopicStatus};
+use crate::model::{
+    Assignment, ConversationKey, Discovery, Exemplar, Lineage, Topic, TopicId, TopicStatus,
+};
 
 use super::cluster::Groups;
 use super::corpus::Corpus;
@@ -45,8 +47,20 @@ pub fn describe(
 ) -> Discovery {
     let mut candidates = gathered(corpus, groups);
     let lost = super::matching::recognise(corpus, &mut candidates, registry, params);
-    let names = named(corpus, groups, &candidates);
-    let mut topics = build(corpus, groups, &candidates, &names, registry, now);
+    finish(corpus, groups, &candidates, lost, registry, now)
+}
+
+/// Names what was found and says who is where. `lost` are topics that went into others.
+pub fn finish(
+    corpus: &Corpus<'_>,
+    groups: &Groups,
+    candidates: &[Candidate],
+    lost: Vec<(Topic, Lineage)>,
+    registry: &Registry,
+    now: DateTime<Utc>,
+) -> Discovery {
+    let names = named(corpus, groups, candidates);
+    let mut topics = build(corpus, groups, candidates, &names, registry, now);
     let ids: Vec<TopicId> = topics.iter().map(|topic| topic.id.clone()).collect();
     let mut lineage: Vec<Lineage> = candidates
         .iter()
@@ -86,7 +100,8 @@ fn together(topics: Vec<Topic>) -> Vec<Topic> {
     by_id.into_values().collect()
 }
 
-fn gathered(corpus: &Corpus<'_>, groups: &Groups) -> Vec<Candidate> {
+/// The groups with their documents.
+pub fn gathered(corpus: &Corpus<'_>, groups: &Groups) -> Vec<Candidate> {
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.rules.places.len()];
     for (place, node) in corpus.node_of.iter().enumerate() {
         let verdict = node.map(|node| groups.verdicts[node as usize]);
@@ -237,7 +252,7 @@ fn build(
                     .members
                     .iter()
                     .map(|place| &corpus.documents[*place].key);
-                let id = id_of("t", keys);
+                let id = new_id(keys.collect(), registry);
                 Topic {
                     label: unlike(&names[at], id.as_str(), &mut taken),
                     id,
@@ -256,6 +271,16 @@ fn build(
         topics[at] = Some(topic);
     }
     topics.into_iter().flatten().collect()
+}
+
+/// An id of its own, also for a part that has just the conversations on which a known topic was once founded.
+fn new_id(members: Vec<&ConversationKey>, registry: &Registry) -> TopicId {
+    let mut id = id_of("t", members.iter().copied());
+    while registry.find(&id).is_some() {
+        let again = ConversationKey::new(id.as_str(), "");
+        id = id_of("t", members.iter().copied().chain([&again]));
+    }
+    id
 }
 
 /// A known topic after more of it was found: its id, label and theme stay.
@@ -326,6 +351,7 @@ fn assignments(
     registry: &Registry,
 ) -> Vec<Assignment> {
     let edited = registry.edited();
+    let found = |group: u32| ids[group as usize].clone();
     let id = |group: u32| edited.resolve(&ids[group as usize]).clone();
     let assignment = |(document, node): (&&Document, &Option<u32>)| {
         let verdict = node
@@ -335,6 +361,7 @@ fn assignments(
         let mut assignment = Assignment {
             key: document.key.clone(),
             topic: verdict.first.map(id),
+            found: verdict.first.map(found),
             score: verdict.first.map_or(0.0, score),
             also: verdict.second.map(id),
         };

@@ -4,7 +4,8 @@
 //! one's nearest neighbours by exact integer products (`vector`, `kernel`); `community` cuts that network into groups, as
 //! fine as `granularity` chooses (`silhouette`); `cluster` decides for every document, with the threshold of `vote`; `matching`
 //! recognises known topics; `discovery` describes what was found, with names from `label` and how well it lasts from
-//! `stability`. `assign` gives arrivals the topics of the `registry`. `trend` says what changed.
+//! `stability`. `assign` gives arrivals the topics of the `registry`, and `why` says of one conversation what speaks for
+//! its topic. `trend` says what changed.
 
 mod assign;
 mod cluster;
@@ -18,12 +19,14 @@ mod label;
 mod matching;
 mod registry;
 mod silhouette;
+mod split;
 mod stability;
 pub mod stem;
 mod terms;
 pub mod trend;
 mod vector;
 mod vote;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +41,9 @@ pub use cluster::network;
 pub use community::{Resolution, communities};
 pub use graph::{Neighbour, Network, nearest};
 pub use registry::{Edited, Registry};
+pub use split::split;
 pub use vector::Matrix;
+pub use why::{Because, Near, Reason, why};
 
 /// What topics see of a conversation.
 #[derive(Clone, Debug)]

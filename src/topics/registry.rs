@@ -20,6 +20,24 @@ pub struct Registry {
     pub edits: Vec<Edit>,
 }
 
+/// Where conversations can be put: a topic, with all that people merged into it.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The topic that they count in.
+    pub id: TopicId,
+    /// Where that is.
+    pub place: Place,
+    /// The topic of each middle of the place.
+    pub topics: Vec<TopicId>,
+}
+
+impl Site {
+    /// The topic that a vector is found in, before people's edits.
+    pub fn found(&self, vector: &[i8]) -> Option<&TopicId> {
+        self.place.nearest(vector).map(|at| &self.topics[at])
+    }
+}
+
 /// What the edits that were not taken back amount to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edited {
@@ -27,6 +45,7 @@ pub struct Edited {
     merged: BTreeMap<TopicId, TopicId>,
     pins: BTreeMap<ConversationKey, TopicId>,
     muted: BTreeSet<TopicId>,
+    apart: BTreeSet<(TopicId, TopicId)>,
 }
 
 impl Edited {
@@ -49,6 +68,31 @@ impl Edited {
         self.muted.contains(topic)
     }
 
+    /// Whether a person said that these two are not one.
+    pub fn is_apart(&self, one: &TopicId, other: &TopicId) -> bool {
+        let is_pair = |(topic, part): &(TopicId, TopicId)| {
+            let (topic, part) = (self.resolve(topic), self.resolve(part));
+            (topic, part) == (one, other) || (topic, part) == (other, one)
+        };
+        self.apart.iter().any(is_pair)
+    }
+
+    /// Whether a person gave a topic its label.
+    pub fn is_renamed(&self, topic: &TopicId) -> bool {
+        self.labels.contains_key(topic)
+    }
+
+    /// A part whose split was taken back counts in its topic again, unless something else became of it.
+    fn rejoin(&mut self, kind: &EditKind) {
+        if let EditKind::Split { topic, part } = kind
+            && !self.apart.contains(&(topic.clone(), part.clone()))
+            && !self.merged.contains_key(part)
+            && self.resolve(topic) != part
+        {
+            self.merged.insert(part.clone(), topic.clone());
+        }
+    }
+
     fn replay(&mut self, kind: &EditKind) {
         match kind {
             EditKind::Rename { topic, label } => {
@@ -56,6 +100,9 @@ impl Edited {
             }
             EditKind::Pin { key, topic } => drop(self.pins.insert(key.clone(), topic.clone())),
             EditKind::Mute { topic } => drop(self.muted.insert(topic.clone())),
+            EditKind::Split { topic, part } => {
+                self.apart.insert((topic.clone(), part.clone()));
+            }
             EditKind::Merge { topic, into } => {
                 let (topic, into) = (self.resolve(topic).clone(), self.resolve(into).clone());
                 // What is one already stays one; so there are no circles.
@@ -76,10 +123,15 @@ impl Registry {
     /// Replays the edits in order, without those that were taken back.
     pub fn edited(&self) -> Edited {
         let mut edited = Edited::default();
-        let mut edits: Vec<&Edit> = self.edits.iter().filter(|edit| !edit.is_undone).collect();
+        let mut edits: Vec<&Edit> = self.edits.iter().collect();
         edits.sort_by_key(|edit| edit.number);
-        for edit in edits {
+        let (undone, done): (Vec<&Edit>, Vec<&Edit>) =
+            edits.into_iter().partition(|edit| edit.is_undone);
+        for edit in done {
             edited.replay(&edit.kind);
+        }
+        for edit in undone {
+            edited.rejoin(&edit.kind);
         }
         edited
     }
@@ -109,25 +161,25 @@ impl Registry {
         topics
     }
 
-    /// The topics that take conversations, each with its place; topics merged by a person share one.
-    pub fn places(&self) -> Vec<(TopicId, Place)> {
+    /// The topics that take conversations, each with its place, sorted by id; topics merged by a person share one.
+    pub fn sites(&self) -> Vec<Site> {
         let edited = self.edited();
-        let mut places: BTreeMap<&TopicId, Place> = BTreeMap::new();
+        let mut sites: BTreeMap<&TopicId, Site> = BTreeMap::new();
         for topic in self
             .topics
             .iter()
             .filter(|topic| topic.status == TopicStatus::Live)
         {
-            places
-                .entry(edited.resolve(&topic.id))
-                .or_default()
-                .middles
-                .push(middle(topic));
+            let id = edited.resolve(&topic.id);
+            let site = sites.entry(id).or_insert_with(|| Site {
+                id: id.clone(),
+                place: Place::default(),
+                topics: Vec::new(),
+            });
+            site.place.middles.push(middle(topic));
+            site.topics.push(topic.id.clone());
         }
-        places
-            .into_iter()
-            .map(|(id, place)| (id.clone(), place))
-            .collect()
+        sites.into_values().collect()
     }
 }
 
@@ -227,8 +279,9 @@ mod tests {
         for id in ["a", "b", "c"] {
             assert_eq!(edited.resolve(&id.into()), &"c".into());
         }
-        assert_eq!(registry.places().len(), 1);
-        assert_eq!(registry.places()[0].1.middles.len(), 3);
+        let sites = registry.sites();
+        assert_eq!(sites.len(), 1);
+        assert_eq!(sites[0].place.middles.len(), 3);
     }
 
     #[test]

@@ -289,3 +289,115 @@ fn a_sample_gives_the_same_topics_as_all() {
         partition(&found(&documents).assignments)
     );
 }
+
+#[test]
+fn the_reason_is_what_decides_about_arrivals() {
+    let documents = documents(11, 15, 3);
+    let discovery = found(&documents);
+    let settled = settled(&documents, &discovery);
+    let mut registry = registry(&discovery);
+    let params = Params::default();
+    for document in &settled {
+        let others: Vec<Document> = settled
+            .iter()
+            .filter(|other| other.key != document.key)
+            .cloned()
+            .collect();
+        let mut stranger = document.clone();
+        stranger.key = ConversationKey::new("desk", "stranger");
+        let decided = assign(&[stranger], &others, &registry, &params);
+        let reason = why(document, &settled, &registry, &params);
+        assert_eq!(decided[0].topic, document.topic);
+        assert_eq!(
+            reason.because,
+            Because::Neighbours(document.topic.clone().unwrap())
+        );
+        assert!(
+            reason
+                .neighbours
+                .iter()
+                .all(|near| near.key != document.key)
+        );
+        let (nearness, least) = reason.nearness.unwrap();
+        assert!(nearness >= least && (nearness - decided[0].score).abs() < 0.05);
+    }
+    let mut far = settled[0].clone();
+    far.vector = Vector(far.vector.0.iter().map(|value| -value).collect());
+    far.topic = None;
+    assert_eq!(
+        why(&far, &settled, &registry, &params).because,
+        Because::Alone
+    );
+    far.text = "Hi, thanks".into();
+    assert_eq!(
+        why(&far, &settled, &registry, &params).because,
+        Because::SaysNothing
+    );
+    let pin = edit(
+        1,
+        EditKind::Pin {
+            key: far.key.clone(),
+            topic: discovery.topics[0].id.clone(),
+        },
+    );
+    registry.edits.push(pin.clone());
+    assert_eq!(
+        why(&far, &settled, &registry, &params).because,
+        Because::Pinned(pin)
+    );
+}
+
+#[test]
+fn a_split_moves_a_part_and_taking_it_back_rejoins_it() {
+    let documents = documents(17, 20, 3);
+    let discovery = found(&documents);
+    let settled = settled(&documents, &discovery);
+    // A person merged two of the three, and wants them apart again.
+    let (topic, other) = (
+        discovery.topics[0].id.clone(),
+        discovery.topics[1].id.clone(),
+    );
+    let mut both = settled.clone();
+    both.retain(|document| [&topic, &other].contains(&document.topic.as_ref().unwrap()));
+    both.iter_mut()
+        .for_each(|document| document.topic = Some(topic.clone()));
+    let mut registry = registry(&discovery);
+    let params = Params::default();
+    let parts = split(&topic, &both, &registry, &params, at(9)).unwrap();
+    assert_eq!(parts.topics.len(), 2);
+    assert_eq!(parts.assignments.len(), 20);
+    let part = parts.topics.iter().find(|one| one.id != topic).unwrap();
+    assert!(
+        parts
+            .assignments
+            .iter()
+            .all(|one| one.topic.as_ref() == Some(&part.id))
+    );
+    assert!(
+        parts
+            .topics
+            .iter()
+            .all(|one| one.label != part.label || one.id == part.id)
+    );
+
+    registry.topics.retain(|one| one.id != topic);
+    registry.topics.extend(parts.topics.clone());
+    registry.edits = vec![edit(
+        1,
+        EditKind::Split {
+            topic: topic.clone(),
+            part: part.id.clone(),
+        },
+    )];
+    assert!(registry.edited().is_apart(&topic, &part.id));
+    assert_eq!(registry.edited().resolve(&part.id), &part.id);
+    registry.edits[0].is_undone = true;
+    assert_eq!(registry.edited().resolve(&part.id), &topic);
+    assert!(!registry.edited().is_apart(&topic, &part.id));
+
+    let whole: Vec<Document> = settled
+        .into_iter()
+        .filter(|d| d.topic.as_ref() == Some(&other))
+        .collect();
+    assert_eq!(split(&other, &whole[..6], &registry, &params, at(9)), None);
+}

@@ -1,6 +1,8 @@
 //! Where a document belongs, judged by its nearest neighbours that have a topic, with a threshold that each topic
 //! learnt from its own spread. The same rule for arrivals, for what a sample left out, and for what small groups leave behind.
 
+use std::cmp::Reverse;
+
 use super::graph::{Neighbour, nearest};
 use super::vector::{Matrix, product, sum};
 
@@ -27,18 +29,39 @@ impl Place {
         self.middles.iter().any(is_near)
     }
 
+    /// The middle that a vector is nearest to, each measured by its own threshold.
+    pub fn nearest(&self, vector: &[i8]) -> Option<usize> {
+        let margin = |middle: &Middle| {
+            i64::from(product(&middle.direction, vector)) - i64::from(middle.threshold)
+        };
+        let places = 0..self.middles.len();
+        places.max_by_key(|at| (margin(&self.middles[*at]), Reverse(*at)))
+    }
+
     /// How near a vector is, 0 to 1.
     pub fn score(&self, vector: &[i8]) -> f64 {
-        let cosine = |middle: &Middle| {
-            let length = |of: &[i8]| f64::from(product(of, of)).sqrt();
-            let lengths = length(vector) * length(&middle.direction);
-            if lengths > 0.0 {
-                f64::from(product(&middle.direction, vector)) / lengths
-            } else {
-                0.0
-            }
-        };
-        self.middles.iter().map(cosine).fold(0.0, f64::max).min(1.0)
+        let nearness = |middle: &Middle| cosine(&middle.direction, vector);
+        self.middles
+            .iter()
+            .map(nearness)
+            .fold(0.0, f64::max)
+            .min(1.0)
+    }
+}
+
+/// The cosine of two vectors; 0 when one has no direction.
+pub fn cosine(left: &[i8], right: &[i8]) -> f64 {
+    share_of_lengths(product(left, right), left, right)
+}
+
+/// A product as a cosine: as a share of what two vectors of these lengths can have in common.
+pub fn share_of_lengths(part: i32, left: &[i8], right: &[i8]) -> f64 {
+    let length = |of: &[i8]| f64::from(product(of, of)).sqrt();
+    let lengths = length(left) * length(right);
+    if lengths > 0.0 {
+        f64::from(part) / lengths
+    } else {
+        0.0
     }
 }
 
@@ -98,16 +121,54 @@ pub struct Verdict {
 /// Least share of the votes for a second topic, in percent.
 const SECOND_PERCENT: i64 = 30;
 
-/// Votes of neighbours: their products, added up by place. `place_of` gives a neighbour's place.
-pub fn verdict(
+/// Why a document belongs where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not even its nearest neighbours are near.
+    Alone,
+    /// None of its neighbours has a place.
+    NoVotes,
+    /// The heaviest place, which is too far away.
+    TooFar(u32),
+    /// The heaviest place, which is near enough.
+    Belongs(u32),
+}
+
+/// What was heard about one document: places by number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hearing {
+    /// The mean product with its nearest neighbours.
+    pub company: i32,
+    /// The neighbours' products, added up by place, heaviest first.
+    pub votes: Vec<(u32, i64)>,
+    /// What follows.
+    pub outcome: Outcome,
+    /// What it also touches.
+    pub second: Option<u32>,
+}
+
+impl Hearing {
+    /// Where the document belongs.
+    pub fn verdict(&self) -> Verdict {
+        let first = match self.outcome {
+            Outcome::Belongs(place) => Some(place),
+            _ => None,
+        };
+        Verdict {
+            first,
+            second: self.second,
+        }
+    }
+}
+
+/// Hears a document's neighbours; `place_of` gives a neighbour's place.
+pub fn hear(
     vector: &[i8],
     neighbours: &[Neighbour],
     place_of: impl Fn(u32) -> Option<u32>,
     rules: &Rules,
-) -> Verdict {
-    if company(neighbours) < rules.floor {
-        return Verdict::default();
-    }
+) -> Hearing {
+    let company = company(neighbours);
     let neighbours = &neighbours[..neighbours.len().min(VOTERS_MAX)];
     let mut votes: Vec<(u32, i64)> = Vec::new();
     for neighbour in neighbours.iter().filter(|neighbour| neighbour.product > 0) {
@@ -121,18 +182,35 @@ pub fn verdict(
     }
     let all: i64 = votes.iter().map(|(_, weight)| weight).sum();
     votes.sort_by_key(|(place, weight)| (-weight, *place));
-    let is_near = |(place, _): &(u32, i64)| rules.places[*place as usize].takes(vector);
+    let is_near = |place: u32| rules.places[place as usize].takes(vector);
     // The threshold decides whether the strongest may have it, not who comes instead.
-    let first = votes.first().copied().filter(is_near);
+    let outcome = match votes.first() {
+        _ if company < rules.floor => Outcome::Alone,
+        None => Outcome::NoVotes,
+        Some((place, _)) if is_near(*place) => Outcome::Belongs(*place),
+        Some((place, _)) => Outcome::TooFar(*place),
+    };
     let second = votes
         .get(1)
-        .copied()
-        .filter(|(_, weight)| first.is_some() && weight * 100 >= all * SECOND_PERCENT)
-        .filter(is_near);
-    Verdict {
-        first: first.map(|(place, _)| place),
-        second: second.map(|(place, _)| place),
+        .filter(|(_, weight)| weight * 100 >= all * SECOND_PERCENT)
+        .map(|(place, _)| *place)
+        .filter(|place| matches!(outcome, Outcome::Belongs(_)) && is_near(*place));
+    Hearing {
+        company,
+        votes,
+        outcome,
+        second,
     }
+}
+
+/// What follows from the votes of a document's neighbours.
+pub fn verdict(
+    vector: &[i8],
+    neighbours: &[Neighbour],
+    place_of: impl Fn(u32) -> Option<u32>,
+    rules: &Rules,
+) -> Verdict {
+    hear(vector, neighbours, place_of, rules).verdict()
 }
 
 /// The verdicts for many documents.

@@ -14,8 +14,9 @@ use super::pages::TopicQuery;
 use super::{sources as progress, views};
 use crate::app::App;
 use crate::export::Results;
-use crate::model::{Cadence, DigestId, Kind, SourceId, TopicId};
+use crate::model::{Cadence, ConversationKey, DigestId, Kind, SourceId, TopicId};
 use crate::search::{Filters, SearchRequest, SearchResults, Sort};
+use crate::steps::Why;
 
 type Answer<T> = Result<Json<T>, ApiFailure>;
 
@@ -97,6 +98,15 @@ pub async fn topic(
     Ok(Json(
         views::topic(&app, &id, query.cadence(), query.window()).await?,
     ))
+}
+
+/// `GET /api/v1/why/{source}/{id}`: why a conversation is where it is.
+pub async fn why(
+    State(app): State<Arc<App>>,
+    Path((source, id)): Path<(String, String)>,
+) -> Answer<Why> {
+    let key = ConversationKey::new(source, id);
+    Ok(Json(views::why(&app, &key).await?))
 }
 
 /// `GET /api/v1/windows/{cadence}`: closed windows with their frozen counts, newest first.

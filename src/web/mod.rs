@@ -101,6 +101,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/search", get(api::search))
         .route("/topics", get(api::topics))
         .route("/topics/{id}", get(api::topic))
+        .route("/why/{source}/{*id}", get(api::why))
         .route("/windows/{cadence}", get(api::windows))
         .route("/digests", get(api::digests))
         .route("/digests/{id}", get(api::digest))

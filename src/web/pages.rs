@@ -261,15 +261,35 @@ pub async fn sources(State(app): State<Arc<App>>) -> Page {
     )
 }
 
-/// One conversation, clean and redacted as it is stored.
+/// Up to so many conversations with a topic, a page says unasked why one is where it is; of more it takes seconds.
+const WHY_UNASKED_MAX: u64 = 20_000;
+
+/// What a conversation's page is asked.
+#[derive(Deserialize, Default)]
+pub struct ConversationQuery {
+    #[serde(default)]
+    why: bool,
+}
+
+/// One conversation, clean and redacted as it is stored, and why it is where it is.
 pub async fn conversation(
     State(app): State<Arc<App>>,
     Path((source, id)): Path<(String, String)>,
+    Query(query): Query<ConversationQuery>,
 ) -> Page {
-    let view = views::conversation(&app, &ConversationKey::new(source, id)).await?;
+    let key = ConversationKey::new(source, id);
+    let view = views::conversation(&app, &key).await?;
+    let spans = app.store.topic_spans().await?;
+    let assigned: u64 = spans.values().map(|span| span.conversations).sum();
+    let why = if query.why || assigned <= WHY_UNASKED_MAX {
+        Some(views::why(&app, &key).await?)
+    } else {
+        None
+    };
+    let title = view.ticket.subject.clone();
     page(
         "conversation.html",
-        context! { title => view.ticket.subject.clone(), view => shown(&view) },
+        context! { title, view => shown(&view), why => shown(&why) },
     )
 }
 

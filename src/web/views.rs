@@ -8,9 +8,11 @@ use serde::Serialize;
 use super::charts::{Bar, bars};
 use super::error::Failure;
 use crate::app::App;
+use crate::clock;
 use crate::model::{
     Cadence, ConversationKey, State, Stored, Topic, TopicId, TopicStatus, Visibility, Window,
 };
+use crate::steps::{self, Why};
 
 /// Windows in a topic's course.
 const COURSE_WINDOWS: usize = 13;
@@ -308,6 +310,13 @@ pub struct ConversationView {
     pub messages: Vec<(String, bool, String, String)>,
     /// Status, product and the like, by name.
     pub details: Vec<(String, String)>,
+}
+
+/// Why a conversation is where it is.
+pub async fn why(app: &App, key: &ConversationKey) -> Result<Why, Failure> {
+    let model = app.embedder.model();
+    let why = steps::why(&app.store, &model, &app.config, key, clock::now()).await?;
+    why.ok_or(Failure::NotFound("conversation"))
 }
 
 /// One conversation, as stored: clean and redacted.

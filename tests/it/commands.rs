@@ -425,6 +425,7 @@ async fn the_commands_work_beside_a_daemon_and_after_it() {
     assert!(found["total"].as_u64().unwrap() > 3, "{found}");
     searches_and_digests(&path, &found);
     topics_can_be_corrected(&path);
+    conversations_are_explained_and_moved(&path);
     reports_can_be_imported(&path);
     tables_are_written(&path, rows.len());
     let doctor = done(&path, &["doctor"]);
@@ -547,6 +548,138 @@ fn topics_can_be_corrected(path: &Path) {
         2,
         "into itself",
     );
+}
+
+/// Every kind of correction through the program, each taken back again.
+fn conversations_are_explained_and_moved(path: &Path) {
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&done(path, &[arguments, &["--json"]].concat())).unwrap()
+    };
+    let topics = json(&["topics", "list"]);
+    let (first, second) = (&topics[0]["topic_id"], &topics[1]["topic_id"]);
+    let (first, second) = (first.as_str().unwrap(), second.as_str().unwrap());
+    let hits = json(&["search", &format!("topic:{first}"), "--limit", "3"]);
+    let keys: Vec<String> = (0..2)
+        .map(|at| {
+            let key = &hits["hits"][at]["key"];
+            format!(
+                "{}/{}",
+                key["source"].as_str().unwrap(),
+                key["id"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let why = json(&["topics", "why", &keys[0]]);
+    assert_eq!(why["topic"]["topic_id"], first);
+    assert!(why["neighbours"].as_array().unwrap().len() > 3, "{why}");
+    let neighbours = why["neighbours"].as_array().unwrap();
+    assert!(
+        neighbours
+            .iter()
+            .all(|near| near["conversation"] != why["conversation"])
+    );
+    assert!(
+        why["nearness"].as_f64() >= why["nearness_min"].as_f64(),
+        "{why}"
+    );
+    let said = done(
+        path,
+        &[
+            "topics",
+            "why",
+            keys[0].split_once('/').unwrap().1,
+            "--source",
+            "desk",
+        ],
+    );
+    assert!(
+        said.contains("nearest conversations") && said.contains("% of the votes"),
+        "{said}"
+    );
+
+    conversations_are_moved(path, &json, &keys, [first, second]);
+    a_topic_is_split(path, &json);
+}
+
+type Json<'a> = &'a dyn Fn(&[&str]) -> Value;
+
+fn conversations_are_moved(path: &Path, json: Json<'_>, keys: &[String], topics: [&str; 2]) {
+    let [first, second] = topics;
+    let moved = json(&["topics", "move", &keys[0], &keys[1], second, "--by", "Ada"]);
+    let numbers: Vec<String> = moved["edits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(numbers.len(), 2);
+    let said = done(path, &["topics", "why", &keys[1]]);
+    assert!(said.contains("Ada put it into"), "{said}");
+    assert_eq!(
+        json(&["topics", "why", &keys[1]])["topic"]["topic_id"],
+        second
+    );
+    done(path, &["topics", "undo", &numbers[0], &numbers[1]]);
+    assert_eq!(
+        json(&["topics", "why", &keys[1]])["topic"]["topic_id"],
+        first
+    );
+
+    assert_one_sentence(
+        &groundswell(path, &["topics", "why", "nobody"]),
+        2,
+        "groundswell search",
+    );
+    assert_one_sentence(
+        &groundswell(path, &["topics", "move", "desk/nobody", first]),
+        1,
+        "is not stored",
+    );
+    assert_one_sentence(
+        &groundswell(path, &["topics", "split", "t0"]),
+        2,
+        "there is no topic t0",
+    );
+}
+
+/// The first topic that falls into parts is split, and made whole again.
+fn a_topic_is_split(path: &Path, json: Json<'_>) {
+    let sizes = || -> BTreeMap<String, u64> {
+        let topics = json(&["topics", "list"]);
+        let topics = topics.as_array().unwrap().iter();
+        topics
+            .map(|topic| {
+                let id = topic["topic_id"].as_str().unwrap().to_owned();
+                (id, topic["conversations"].as_u64().unwrap())
+            })
+            .filter(|(_, size)| *size > 0)
+            .collect()
+    };
+    let before = sizes();
+    let falls_apart = |id: &&String| groundswell(path, &["topics", "split", id]).code == 0;
+    let topic = before.keys().find(falls_apart).expect("one has parts");
+    assert_eq!(sizes(), before, "only shown");
+    let parts = json(&["topics", "split", topic]);
+    let parts = parts.as_array().unwrap();
+    let said = groundswell(path, &["topics", "split", topic, "--name", "one"]);
+    assert_one_sentence(&said, 2, "give one for each");
+    let mut arguments = vec!["topics", "split", topic];
+    let names: Vec<String> = (0..parts.len()).map(|at| format!("part {at}")).collect();
+    names
+        .iter()
+        .for_each(|name| arguments.extend(["--name", name]));
+    let edits = json(&arguments);
+    let after = sizes();
+    let shown = |part: &Value| part["conversations"].as_u64().unwrap();
+    assert_eq!(parts.iter().map(shown).sum::<u64>(), before[topic]);
+    for part in parts {
+        assert_eq!(after[part["topic_id"].as_str().unwrap()], shown(part));
+    }
+    assert!(done(path, &["topics", "list"]).contains("part 1"));
+    for number in edits["edits"].as_array().unwrap() {
+        done(path, &["topics", "undo", &number.to_string()]);
+    }
+    assert_eq!(sizes(), before);
 }
 
 fn reports_can_be_imported(path: &Path) {

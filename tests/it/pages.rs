@@ -345,6 +345,7 @@ async fn a_customers_words_are_never_markup() {
     let search = served.get("/search?q=xylophone").await.2;
     let page = served.get(url.path()).await;
     assert_eq!(page.0, 200, "{}", page.2);
+    assert!(page.2.contains("Why it is here"), "{}", page.2);
     let link = search.split("href=\"/conversations/").nth(1).unwrap();
     let link = link.split('"').next().unwrap().replace("&#x2f;", "/");
     assert_eq!(

@@ -49,6 +49,7 @@ async fn assign(store: &Store, id: &str, topic: Option<&str>) {
         assignments: vec![Assignment {
             key: key(id),
             topic: topic.map(TopicId::from),
+            found: topic.map(TopicId::from),
             score: 0.9,
             also: None,
         }],

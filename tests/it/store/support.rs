@@ -247,6 +247,7 @@ pub fn assignment(id: &str, topic: Option<&str>) -> Assignment {
     Assignment {
         key: key(id),
         topic: topic.map(TopicId::from),
+        found: topic.map(TopicId::from),
         score: 0.75,
         also: None,
     }

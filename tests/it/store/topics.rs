@@ -17,6 +17,8 @@ const CASES: &[Case] = cases![
     edits_are_a_log_and_can_be_undone,
     edits_move_what_was_found_and_can_be_taken_back,
     an_edit_needs_its_topics,
+    a_split_is_written_at_once_and_can_be_taken_back,
+    what_was_found_lasts_under_an_edit,
 ];
 
 #[test]
@@ -267,4 +269,66 @@ async fn an_edit_needs_its_topics(store: Store) {
     let refused = store.add_edit(&merge, "", minute(2)).await.unwrap_err();
     assert_eq!(refused.to_string(), "there is no topic nowhere");
     assert!(store.edits().await.unwrap().is_empty());
+}
+
+async fn a_split_is_written_at_once_and_can_be_taken_back(store: Store) {
+    let some = ["1", "2", "3"].map(|id| ticket(id, id, minute(1)));
+    save(&store, &some).await;
+    assign(&store, "a", &["1", "2", "3"]).await;
+    let id = TopicId::from;
+    let found = Discovery {
+        topics: vec![topic("p", "3")],
+        assignments: vec![assignment("3", Some("p"))],
+        lineage: vec![Lineage::SplitFrom {
+            topic: id("p"),
+            from: id("a"),
+        }],
+    };
+    let split = |part| EditKind::Split {
+        topic: id("a"),
+        part: id(part),
+    };
+    let wrong = [split("p"), split("nowhere")];
+    let refused = store.add_edits(&found, &wrong, "", minute(2)).await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "there is no topic nowhere"
+    );
+    assert_eq!(
+        store.topics().await.unwrap().len(),
+        1,
+        "nothing of it was written"
+    );
+
+    let numbers = store
+        .add_edits(&found, &[split("p")], "Ada", minute(2))
+        .await;
+    assert_eq!(numbers.unwrap(), [1]);
+    assert_eq!(store.edits().await.unwrap()[0].kind, split("p"));
+    assert_eq!(apply(&store).await, 0);
+    assert_eq!(places(&store).await, ["a", "a", "p"]);
+    assert_eq!(store.lineage(&id("a")).await.unwrap().len(), 2);
+    assert!(store.undo_edit(1).await.unwrap());
+    assert_eq!(apply(&store).await, 1);
+    assert_eq!(places(&store).await, ["a", "a", "a"]);
+}
+
+async fn what_was_found_lasts_under_an_edit(store: Store) {
+    save(&store, &[ticket("1", "one", minute(1))]).await;
+    assign(&store, "a", &[]).await;
+    assign(&store, "b", &[]).await;
+    let pin = EditKind::Pin {
+        key: key("1"),
+        topic: TopicId::from("b"),
+    };
+    let pin = store.add_edit(&pin, "", minute(2)).await.unwrap();
+    // A later run knows of the pin, and still says what it found.
+    let mut pinned = assignment("1", Some("b"));
+    pinned.found = Some(TopicId::from("a"));
+    store.save_assignments(&[pinned]).await.unwrap();
+    assert_eq!(apply(&store).await, 0);
+    assert_eq!(places(&store).await, ["b"]);
+    assert!(store.undo_edit(pin).await.unwrap());
+    assert_eq!(apply(&store).await, 1);
+    assert_eq!(places(&store).await, ["a"]);
 }
