@@ -15,6 +15,8 @@ const TERMS_MAX: usize = 10;
 const PARTS_MAX: usize = 3;
 /// Least share of the texts that a term must be in, in percent.
 const SHARE_PERCENT_MIN: usize = 8;
+/// Least texts that a term must be in, if there is any such term.
+const TEXTS_MIN: usize = 2;
 /// Share of the texts that a label should be true of.
 const COVERAGE_ENOUGH: f64 = 0.8;
 /// A phrase stands in for its word when it is in at least this share of the word's texts.
@@ -53,7 +55,11 @@ pub fn names(groups: &[Vec<&[Token]>], rest: &[&[Token]], lexicon: &Lexicon) -> 
         all.iter().map(|tally| tally.share(phrase)).sum::<f64>() / all.len() as f64
     };
     let name = |(texts, tally): (&Vec<&[Token]>, &Tally)| {
-        let candidates = candidates(texts, tally, &frequency);
+        let mut candidates = candidates(texts, tally, &frequency, TEXTS_MIN);
+        if candidates.is_empty() {
+            // Nothing is said twice: words of single texts still tell more than a number.
+            candidates = self::candidates(texts, tally, &frequency, 1);
+        }
         name(&chosen(&candidates, lexicon), tally, texts, lexicon)
     };
     groups.iter().zip(&tallies).map(name).collect()
@@ -69,10 +75,11 @@ fn candidates<'a>(
     texts: &[&[Token]],
     tally: &'a Tally,
     frequency: &dyn Fn(&Phrase) -> f64,
+    texts_min: usize,
 ) -> Vec<Candidate<'a>> {
     let least = (tally.texts * SHARE_PERCENT_MIN)
         .div_ceil(100)
-        .max(2)
+        .max(texts_min)
         .min(tally.texts.max(1));
     let mut found: Vec<Candidate<'a>> = Vec::new();
     for (phrase, count) in tally.frequent(least) {
@@ -309,6 +316,15 @@ mod tests {
             "{}",
             found[0].label
         );
+    }
+
+    #[test]
+    fn a_group_that_repeats_no_word_is_named_all_the_same() {
+        let found = named(&[
+            &["radiators stay cold upstairs", "bedroom never gets warm"],
+            &["invoice came twice", "invoice is wrong"],
+        ]);
+        assert!(found[0].label.contains("radiators"), "{}", found[0].label);
     }
 
     #[test]
