@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::changes::{changes, first_seen};
 use crate::counting::{Counts, count_windows};
 use crate::model::{
-    Assignment, Cadence, Calendar, Change, ConversationKey, Fact, OfficialReport, ReportBasis,
-    ReportRow, State, Topic, TopicId, Window,
+    Assignment, Cadence, Calendar, ConversationKey, Fact, OfficialReport, ReportBasis, ReportRow,
+    State, Topic, TopicId, Window,
 };
 use crate::reconcile::{self, Difference};
-use crate::topics::trend::{self, Course, TrendParams};
+use crate::topics::trend::TrendParams;
 
 /// Everything that the tables are made of.
 pub struct Results<'a> {
@@ -350,42 +351,4 @@ fn rows_of(report: &OfficialReport, key: &str) -> Vec<ReportRow> {
         .filter(|row| row.window == key)
         .cloned()
         .collect()
-}
-
-/// The place of the first window in which each topic occurs.
-pub fn first_seen(windows: &[(Window, Counts)]) -> BTreeMap<TopicId, usize> {
-    let mut seen = BTreeMap::new();
-    for (place, (_, counts)) in windows.iter().enumerate() {
-        for topic in counts.topics() {
-            seen.entry(topic.clone()).or_insert(place);
-        }
-    }
-    seen
-}
-
-/// How every topic moves in the window at `place`, against the windows before it. `seen` says where each topic
-/// occurred first, which may be before the first of these windows.
-pub fn changes(
-    windows: &[(Window, Counts)],
-    place: usize,
-    seen: &BTreeMap<TopicId, usize>,
-    params: &TrendParams,
-) -> BTreeMap<TopicId, Change> {
-    let first = place.saturating_sub(params.baseline_windows as usize);
-    let baseline = &windows[first..place];
-    let mut topics: BTreeSet<&TopicId> = windows[place].1.topics().collect();
-    topics.extend(baseline.iter().flat_map(|(_, counts)| counts.topics()));
-    let course = |topic: &TopicId| Course {
-        before: baseline
-            .iter()
-            .map(|(_, counts)| counts.topic(topic))
-            .collect(),
-        now: windows[place].1.topic(topic),
-        was_seen_earlier: seen.get(topic).is_some_and(|seen| *seen < first),
-    };
-    let courses: BTreeMap<TopicId, Course> = topics
-        .into_iter()
-        .map(|topic| (topic.clone(), course(topic)))
-        .collect();
-    trend::changes(&courses, params)
 }

@@ -6,6 +6,7 @@
 //! `delivery` posts, `web` shows. `model` holds the nouns, `schedule` says what is due.
 
 pub mod app;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::app::App;
+use crate::changes::changes;
 use crate::counting::{Counts, count_windows};
 use crate::digest::{self, Inputs, Outcome, Published};
-use crate::export::changes;
 use crate::model::{Change, DestinationId, OfficialReport, SourceId, State, TopicId, Window};
 use crate::store::{ClosedWindow, Closing, WindowCount};
 
@@ -94,7 +94,7 @@ pub async fn close(
 /// How far back counting must reach for a window: its baseline and its course.
 pub fn counted_from(app: &App, window: &Window) -> DateTime<Utc> {
     let course = app.config.digest.course_windows;
-    let back = course.max(app.config.trend.baseline_windows as usize + 1);
+    let back = course.max(app.config.trend.baseline(window.cadence) + 1);
     let mut first = window.clone();
     for _ in 1..back {
         first = app.config.calendar.previous(&first);

@@ -1,6 +1,6 @@
 //! The sentences of a view: numbers in words.
 
-use crate::model::{CategoryShare, Change, Digest, OfficialSide, Revision, TrendState};
+use crate::model::{Cadence, CategoryShare, Change, Digest, OfficialSide, Revision, TrendState};
 use crate::reconcile::causes;
 
 use super::view::{LIST_MAX, NAME_MAX, OfficialView, SENTENCE_MAX, last_windows};
@@ -70,11 +70,15 @@ pub fn change(change: &Change, digest: &Digest) -> String {
         windows => format!("the {windows} {noun}s before"),
     };
     let usual = format!(
-        "{} had {} a {noun}, so {} to {} would be usual",
+        "{} had {} a {noun}, so {} to {} would be usual{}",
         before,
         decimal(change.baseline),
         decimal(change.low.max(0.0).floor()),
         decimal(change.high.max(0.0).ceil()),
+        match digest.cadence {
+            Cadence::Daily => " on this day of the week",
+            Cadence::Weekly | Cadence::Monthly => "",
+        },
     );
     match change.state {
         TrendState::New => format!("new: none in {before}"),
