@@ -52,7 +52,8 @@ impl App {
         if let Some(reason) = state.discarded {
             tracing::warn!(reason, "the search index is built again");
         }
-        let embedder = embed::build(&config.embed).context("starting the encoder")?;
+        let embedder = embed::build(&config.embed, &config.ingest.default_language)
+            .context("starting the encoder")?;
         let mut connectors = BTreeMap::new();
         for source in &config.sources {
             let connector = connectors::build(source, config.calendar)

@@ -23,7 +23,7 @@ pub struct Parts {
 impl Parts {
     /// Looks for the parts; an error when there are none.
     pub async fn find(store: &Store, config: &Config, topic: TopicId) -> anyhow::Result<Self> {
-        let model = embed::build(&config.embed)?.model();
+        let model = embed::build(&config.embed, &config.ingest.default_language)?.model();
         let (found, all) =
             steps::split(store, &model, &config.topics, &topic, clock::now()).await?;
         let found = found.ok_or_else(|| {

@@ -256,7 +256,7 @@ async fn why(
     key: &ConversationKey,
     json: bool,
 ) -> anyhow::Result<()> {
-    let model = embed::build(&config.embed)?.model();
+    let model = embed::build(&config.embed, &config.ingest.default_language)?.model();
     let why = steps::why(store, &model, config, key, clock::now()).await?;
     let why = why.ok_or_else(|| WrongUsage(format!("{key} is not stored")))?;
     if json {

@@ -1,6 +1,9 @@
 //! Texts to vectors. A text's vector depends on nothing but the text and the model: not on its
 //! batch, the threads or the order.
 
+mod engine;
+mod folder;
+mod lexical;
 mod pieces;
 mod remote;
 pub mod transformer;
@@ -11,6 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::config::Section;
 use crate::model::{ModelId, Text, Vector};
 
+pub use folder::{Folder, FolderConfig};
 pub use remote::{Remote, RemoteConfig};
 pub use transformer::Transformer;
 
@@ -39,6 +43,8 @@ pub enum EmbedConfig {
     /// The one in the binary.
     #[default]
     BuiltIn,
+    /// One in a folder on disk.
+    Folder(FolderConfig),
     /// An endpoint that speaks OpenAI's embeddings API.
     Remote(RemoteConfig),
 }
@@ -46,30 +52,35 @@ pub enum EmbedConfig {
 impl EmbedConfig {
     /// Reads the `[embed]` table.
     pub fn read(mut section: Section<'_>) -> Self {
-        let names = ["built-in", "remote"];
-        let is_remote = section.choice("encoder", false, &names, |name| match name {
-            "built-in" => Some(false),
-            "remote" => Some(true),
-            _ => None,
+        let names = ["built-in", "folder", "remote"];
+        let chosen = section.choice("encoder", "built-in", &names, |name| {
+            names.into_iter().find(|known| *known == name)
         });
-        let config = match is_remote {
-            true => Self::Remote(RemoteConfig::read(section.section("remote"))),
-            false => Self::BuiltIn,
+        let config = match chosen {
+            "folder" => Self::Folder(FolderConfig::read(section.section("folder"))),
+            "remote" => Self::Remote(RemoteConfig::read(section.section("remote"))),
+            _ => Self::BuiltIn,
         };
-        if !is_remote && section.has("remote") {
-            let hint = "add encoder = \"remote\" or remove the table";
-            section.problem("remote", "is given but the encoder is built-in", hint);
-            section.section("remote");
+        for table in ["folder", "remote"] {
+            if table != chosen && section.has(table) {
+                let hint = format!("add encoder = \"{table}\" or remove the table");
+                section.problem(table, format!("is given but the encoder is {chosen}"), hint);
+                section.section(table);
+            }
         }
         section.finish();
         config
     }
 }
 
-/// Makes the configured encoder.
-pub fn build(config: &EmbedConfig) -> anyhow::Result<Box<dyn Embedder>> {
+/// Makes the configured encoder. Texts that are too short to tell are in the default language.
+pub fn build(config: &EmbedConfig, default_language: &str) -> anyhow::Result<Box<dyn Embedder>> {
     match config {
-        EmbedConfig::BuiltIn => Ok(Box::new(Transformer::built_in()?)),
+        EmbedConfig::BuiltIn => {
+            let encoder = Transformer::built_in()?;
+            Ok(Box::new(encoder.with_default_language(default_language)))
+        }
+        EmbedConfig::Folder(folder) => Ok(Box::new(Folder::open(folder)?)),
         EmbedConfig::Remote(remote) => {
             let remote = Remote::new(remote.clone()).context("the remote encoder")?;
             Ok(Box::new(remote))
@@ -100,7 +111,7 @@ mod tests {
     fn the_default_is_the_encoder_in_the_binary() {
         let config = read("").unwrap();
         assert!(matches!(config, EmbedConfig::BuiltIn));
-        assert_eq!(build(&config).unwrap().model().0, "minilm-l6-v2-int8/1");
+        assert_eq!(build(&config, "").unwrap().model().0, "minilm-l6-v2-int8/2");
     }
 
     #[test]
@@ -110,9 +121,23 @@ mod tests {
              model = \"nomic-embed-text\"\nkey_env = \"EMBED_KEY\"\ndimensions = 768",
         )
         .unwrap();
-        let model = build(&config).unwrap().model().0;
+        let model = build(&config, "").unwrap().model().0;
         assert_eq!(model, "remote/nomic-embed-text/768/8000");
         assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn a_folder_is_found_from_the_configuration() {
+        let config =
+            read("encoder = \"folder\"\n[folder]\npath = \"models/e5\"\nprefix = \"query: \"");
+        let EmbedConfig::Folder(folder) = config.unwrap() else {
+            panic!("not a folder");
+        };
+        assert!(folder.path.ends_with("models/e5"));
+        assert_eq!(folder.prefix, "query: ");
+        let problems = read("encoder = \"folder\"\n[remote]\nmodel = \"x\"").unwrap_err();
+        let paths: Vec<&str> = problems.iter().map(|p| p.path.as_str()).collect();
+        assert_eq!(paths, ["folder.path", "remote"]);
     }
 
     #[test]

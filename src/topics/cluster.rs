@@ -238,8 +238,8 @@ fn settle(
             if let Some(own) = group_of[place] {
                 let is_near = groups.rules.places[own as usize].takes(matrix.row(place));
                 let is_lonely = company(&lists[place]) < groups.rules.floor;
-                let mut votes = [found.first, found.second].into_iter().flatten();
-                found.second = votes.find(|other| *other != own && is_near);
+                let votes = [found.first, found.second].into_iter().flatten();
+                found.second = votes.filter(|other| *other != own && is_near).next();
                 found.first = (is_near && !is_lonely).then_some(own);
             }
             found

@@ -42,6 +42,7 @@ pub use community::{Resolution, communities};
 pub use graph::{Neighbour, Network, nearest};
 pub use registry::{Edited, Registry};
 pub use split::split;
+pub use terms::{Lexicon, TokenKind};
 pub use vector::Matrix;
 pub use why::{Because, Near, Reason, why};
 

@@ -43,7 +43,11 @@ pub fn agreed(network: &Network, repeats: &[Vec<Option<u32>>]) -> Network {
             seen += 1;
             together += u64::from(left == right);
         }
-        (weight * together).checked_div(seen).unwrap_or(weight)
+        if seen == 0 {
+            weight
+        } else {
+            weight * together / seen
+        }
     })
 }
 
