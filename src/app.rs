@@ -99,6 +99,8 @@ impl App {
             sources: self.store.source_progress().await?,
             span: self.store.span().await?,
             without_vector: self.store.count_without_vector(&model).await?,
+            is_encoder_changed: (self.store.topics_model().await?)
+                .is_some_and(|topics_model| topics_model != model),
             unjudged: self.store.count_unjudged(&model).await?,
             last_discovery: self.store.last_discovery().await?,
             last_change: self.store.last_change().await?,
@@ -180,6 +182,7 @@ impl App {
                 .map(drop),
             Work::Assign => steps::assign(self, now).await,
             Work::Discover => steps::discover(self, now).await,
+            Work::Renew => steps::renew(self).await,
             Work::Index => crate::search::catch_up(&self.store, &self.index)
                 .await
                 .map(drop),
@@ -244,6 +247,7 @@ fn kind(work: &Work) -> &'static str {
         Work::Embed => "embed",
         Work::Assign => "assign",
         Work::Discover => "discover",
+        Work::Renew => "renew",
         Work::Index => "index",
         Work::Close { .. } => "close",
         Work::Deliver => "deliver",

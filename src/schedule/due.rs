@@ -19,6 +19,8 @@ pub enum Work {
     Assign,
     /// Find new topics among those that have none.
     Discover,
+    /// Put the topics into the numbers of another encoder.
+    Renew,
     /// Bring the search index up to the last change.
     Index,
     /// Close a window: count, reconcile, compose.
@@ -56,6 +58,8 @@ pub struct Progress {
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Texts without a vector.
     pub without_vector: u64,
+    /// Whether the topics come from another encoder than the configured one.
+    pub is_encoder_changed: bool,
     /// Conversations whose text was never judged.
     pub unjudged: u64,
     /// When new topics were last looked for.
@@ -81,22 +85,18 @@ pub fn due(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
     if progress.without_vector > 0 {
         work.push(Work::Embed);
     }
-    let has_topics = progress.last_discovery.is_some();
-    if progress.unjudged > 0 && has_topics {
-        work.push(Work::Assign);
-    }
-    let next_discovery = progress
-        .last_discovery
-        .map(|last| last + plan.discover_every);
-    let is_first_ready = progress.unjudged > 0 && all_pulled_once(plan, progress);
-    if next_discovery.map_or(is_first_ready, |next| next <= now) && progress.span.is_some() {
-        work.push(Work::Discover);
+    // Old topics and new vectors must not meet: nothing is judged before all texts have their new ones.
+    if !progress.is_encoder_changed {
+        work.extend(judge(now, plan, progress));
+    } else if progress.without_vector == 0 {
+        work.push(Work::Renew);
     }
     if progress.indexed < progress.last_change {
         work.push(Work::Index);
     }
     // Windows are closed on settled ground only: everything pulled has its topic.
-    let is_settled = progress.without_vector == 0 && progress.unjudged == 0;
+    let is_waiting = progress.without_vector > 0 || progress.unjudged > 0;
+    let is_settled = !is_waiting && !progress.is_encoder_changed;
     if is_settled && work.iter().all(|item| matches!(item, Work::Index)) {
         work.extend(
             plan.digests
@@ -110,6 +110,22 @@ pub fn due(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
         .any(|delivery| is_due(delivery, now))
     {
         work.push(Work::Deliver);
+    }
+    work
+}
+
+/// Topics for arrivals, and new ones among those that have none.
+fn judge(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
+    let mut work = Vec::new();
+    if progress.unjudged > 0 && progress.last_discovery.is_some() {
+        work.push(Work::Assign);
+    }
+    let next_discovery = progress
+        .last_discovery
+        .map(|last| last + plan.discover_every);
+    let is_first_ready = progress.unjudged > 0 && all_pulled_once(plan, progress);
+    if next_discovery.map_or(is_first_ready, |next| next <= now) && progress.span.is_some() {
+        work.push(Work::Discover);
     }
     work
 }

@@ -2,6 +2,7 @@
 //! pure and lives in `topics`, `reconcile` and `digest`.
 
 mod close;
+mod renew;
 mod why;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use crate::telemetry::RecordLabel;
 use crate::topics::{self, Params, Registry};
 
 pub use close::{close, counted_from};
+pub use renew::renew;
 pub use why::{Why, beginning, why};
 
 /// Texts that are embedded before the daemon looks again whether something else is due.

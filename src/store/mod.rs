@@ -8,6 +8,7 @@ mod deliveries;
 mod dialect;
 mod digests;
 mod edits;
+mod encoder;
 mod erase;
 mod open;
 mod pages;

@@ -67,6 +67,7 @@ impl Store {
             .await?;
         let hashes = vectors.iter().map(|(hash, _)| hash.clone()).collect();
         super::erase::forget_vectors(&mut writing, &hashes).await?;
+        super::encoder::note_first(&mut writing, model).await?;
         writing.commit().await
     }
 

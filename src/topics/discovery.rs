@@ -7,21 +7,18 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use crate::model::{
-    Assignment, ConversationKey, Discovery, Exemplar, Lineage, Topic, TopicId, TopicStatus,
+    Assignment, ConversationKey, Discovery, Exemplar, Lineage, Topic, TopicId, TopicStatus, Vector,
 };
 
 use super::cluster::Groups;
 use super::corpus::Corpus;
 use super::label::{Name, TEXTS_READ_MAX, names, unlike};
 use super::registry::{Registry, id_of};
+use super::renew::typical;
 use super::terms::Token;
-use super::vector::{direction, product, sum};
+use super::vector::{direction, sum};
 use super::{Document, Params};
 
-/// Conversations that stand for a topic.
-const EXEMPLARS_MAX: usize = 8;
-/// Exemplars are less alike than this, in percent of the product of a vector with itself.
-const EXEMPLAR_LIKENESS_PERCENT: i32 = 92;
 /// Texts without a topic that are read for what everybody says.
 const REST_READ_MAX: usize = 1000;
 
@@ -312,35 +309,21 @@ fn grown(
     topic
 }
 
-/// The conversations nearest to the middle, different from each other. Texts of nearly nothing are never among a
-/// topic's members, so boilerplate alone cannot be one.
+/// The conversations that stand for a group. Texts of nearly nothing are never among a topic's members, so
+/// boilerplate alone cannot be one.
 fn exemplars(corpus: &Corpus<'_>, candidate: &Candidate) -> Vec<Exemplar> {
-    let middle = direction(&candidate.centre);
-    let vector = |place: usize| &*corpus.documents[place].vector.0;
-    let mut nearest: Vec<(i32, usize)> = candidate
+    let documents: Vec<&Document> = candidate
         .members
         .iter()
-        .map(|place| (-product(vector(*place), &middle.0), *place))
+        .map(|place| corpus.documents[*place])
         .collect();
-    nearest.sort_unstable();
-    let mut chosen: Vec<usize> = Vec::new();
-    for (_, place) in nearest {
-        if chosen.len() == EXEMPLARS_MAX {
-            break;
-        }
-        let itself = product(vector(place), vector(place));
-        let is_alike = |known: &usize| {
-            product(vector(*known), vector(place)) * 100 > itself * EXEMPLAR_LIKENESS_PERCENT
-        };
-        if !chosen.iter().any(is_alike) {
-            chosen.push(place);
-        }
-    }
+    let vectors: Vec<&Vector> = documents.iter().map(|document| &document.vector).collect();
     let exemplar = |place: usize| Exemplar {
-        key: corpus.documents[place].key.clone(),
-        vector: corpus.documents[place].vector.clone(),
+        key: documents[place].key.clone(),
+        vector: documents[place].vector.clone(),
     };
-    chosen.into_iter().map(exemplar).collect()
+    let typical = typical(&direction(&candidate.centre), &vectors);
+    typical.into_iter().map(exemplar).collect()
 }
 
 /// One assignment for each document, in order of their keys. What a person pinned stays where it was put.

@@ -5,7 +5,7 @@
 //! fine as `granularity` chooses (`silhouette`); `cluster` decides for every document, with the threshold of `vote`; `matching`
 //! recognises known topics; `discovery` describes what was found, with names from `label` and how well it lasts from
 //! `stability`. `assign` gives arrivals the topics of the `registry`, and `why` says of one conversation what speaks for
-//! its topic. `trend` says what changed.
+//! its topic; `renew` puts topics into the numbers of another encoder. `trend` says what changed.
 
 mod assign;
 mod cluster;
@@ -18,6 +18,7 @@ mod kernel;
 mod label;
 mod matching;
 mod registry;
+mod renew;
 mod silhouette;
 mod split;
 mod stability;
@@ -41,6 +42,7 @@ pub use cluster::network;
 pub use community::{Resolution, communities};
 pub use graph::{Neighbour, Network, nearest};
 pub use registry::{Edited, Registry};
+pub use renew::renewed;
 pub use split::split;
 pub use terms::{Lexicon, TokenKind};
 pub use vector::Matrix;

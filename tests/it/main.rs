@@ -7,6 +7,7 @@ mod connectors;
 mod defaults;
 mod delivery_chain;
 mod delivery_real;
+mod encoder;
 mod golden;
 mod helpdesk;
 mod kill;

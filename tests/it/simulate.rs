@@ -4,10 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,25 +17,7 @@ use groundswell::search::SearchRequest;
 use groundswell::store::DeliveryState;
 use serde_json::{Value, json};
 
-use crate::support::{Mood, Random, Receiver, corpus};
-
-/// Ends a future after so many polls, as a power cut would.
-struct Limited<F> {
-    inner: Pin<Box<F>>,
-    polls_left: u32,
-}
-
-impl<F: Future> Future for Limited<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(left) = self.polls_left.checked_sub(1) else {
-            return Poll::Ready(None);
-        };
-        self.polls_left = left;
-        self.inner.as_mut().poll(context).map(Some)
-    }
-}
+use crate::support::{Limited, Mood, Random, Receiver, corpus};
 
 /// A conversation as the helpdesk has it.
 #[derive(Clone)]
@@ -216,11 +195,7 @@ impl World {
             self.start().await;
         }
         let app = self.app.as_ref().unwrap();
-        let limited = Limited {
-            inner: Box::pin(app.tick(self.now)),
-            polls_left: polls,
-        };
-        let got_through = limited.await.is_some();
+        let got_through = Limited::new(app.tick(self.now), polls).await.is_some();
         if !got_through {
             self.app = None;
             self.deaths += 1;

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
@@ -139,6 +141,33 @@ impl Random {
         for place in (1..items.len()).rev() {
             items.swap(place, self.below(place + 1));
         }
+    }
+}
+
+/// Ends a future after so many polls, as a power cut would.
+pub struct Limited<F> {
+    inner: Pin<Box<F>>,
+    polls_left: u32,
+}
+
+impl<F: Future> Limited<F> {
+    pub fn new(future: F, polls: u32) -> Self {
+        Self {
+            inner: Box::pin(future),
+            polls_left: polls,
+        }
+    }
+}
+
+impl<F: Future> Future for Limited<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(left) = self.polls_left.checked_sub(1) else {
+            return Poll::Ready(None);
+        };
+        self.polls_left = left;
+        self.inner.as_mut().poll(context).map(Some)
     }
 }
 

@@ -11,6 +11,7 @@ const CASES: &[Case] = cases![
     documents_are_those_that_count_and_have_a_vector,
     documents_are_told_by_what_was_decided,
     a_vector_goes_with_the_last_text_it_was_made_of,
+    a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once,
 ];
 
 #[test]
@@ -130,4 +131,48 @@ async fn a_vector_goes_with_the_last_text_it_was_made_of(store: Store) {
     store.save_vectors(&model(), &gone).await.unwrap();
     save(&store, &[ticket("3", "gone", minute(5))]).await;
     assert_eq!(store.count_without_vector(&model()).await.unwrap(), 2);
+}
+
+async fn a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once(store: Store) {
+    assert_eq!(store.topics_model().await.unwrap(), None);
+    let some = ["1", "2", "3"].map(|id| ticket(id, id, minute(1)));
+    save(&store, &some).await;
+    embed(&store).await;
+    assign(&store, "t", &["1", "2"]).await;
+    assert_eq!(store.topics_model().await.unwrap(), Some(model()));
+    let other = ModelId("other/2".to_owned());
+    let texts = store.texts_without_vector(&other, 10).await.unwrap();
+    let new: Vec<_> = texts
+        .iter()
+        .map(|(hash, _)| (hash.clone(), vector(&format!("new {hash}"))))
+        .collect();
+    store.save_vectors(&other, &new).await.unwrap();
+    assert_eq!(
+        store.topics_model().await.unwrap(),
+        Some(model()),
+        "not yet"
+    );
+    let topic_id = TopicId::from("t");
+    let members = store.members(&other, &topic_id).await.unwrap();
+    let expected = ["1", "2"].map(|id| (key(id), vector(&format!("new {}", hash(id)))));
+    assert_eq!(members, expected);
+    // Its members go; its exemplar, which is conversation 1 or another, stands for it.
+    let none = ["1", "2"].map(|id| assignment(id, None));
+    store.save_assignments(&none).await.unwrap();
+    let topics = store.topics().await.unwrap();
+    let exemplar = topics[0].exemplars[0].key.clone();
+    let members = store.members(&other, &topic_id).await.unwrap();
+    assert!(members.iter().all(|(key, _)| *key == exemplar));
+
+    let mut renewed = topics[0].clone();
+    renewed.centre = vec![7; 3];
+    renewed.exemplars.clear();
+    store
+        .change_encoder(&other, std::slice::from_ref(&renewed))
+        .await
+        .unwrap();
+    assert_eq!(store.topics_model().await.unwrap(), Some(other.clone()));
+    assert_eq!(store.topics().await.unwrap(), [renewed]);
+    assert_eq!(store.count_without_vector(&other).await.unwrap(), 0);
+    assert_eq!(store.count_without_vector(&model()).await.unwrap(), 3);
 }

@@ -148,6 +148,13 @@ CREATE TABLE vectors (
     PRIMARY KEY (text_hash, model)
 );
 
+-- One row: the encoder that the topics' middles and exemplars come from. With another one configured, topics
+-- are renewed once every text has its vector.
+CREATE TABLE encoder (
+    id BIGINT PRIMARY KEY,
+    model TEXT COLLATE "C" NOT NULL
+);
+
 CREATE TABLE reports (
     number BIGINT PRIMARY KEY,
     name TEXT COLLATE "C" NOT NULL,

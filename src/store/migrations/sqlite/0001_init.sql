@@ -147,6 +147,13 @@ CREATE TABLE vectors (
     PRIMARY KEY (text_hash, model)
 ) STRICT, WITHOUT ROWID;
 
+-- One row: the encoder that the topics' middles and exemplars come from. With another one configured, topics
+-- are renewed once every text has its vector.
+CREATE TABLE encoder (
+    id INTEGER PRIMARY KEY,
+    model TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE reports (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
