@@ -43,6 +43,11 @@ lazy!(
       ssn(?:\ (?:no|number))?|social\ security(?:\ number)?|sozialversicherungsnummer|steuer-?id(?:nummer)?)
       (\s*(?:[:=]|is\b:?|ist\b:?|lautet\b:?|est\b\ ?:?|es\b:?)\ *)(\S+)(?:[\ ]*(\n|\z))?"
 );
+// Also only the last digits, as callers give them; a few words may stand between.
+lazy!(
+    SOCIAL_SECURITY,
+    r"(?i)\b((?:ssn|social security)\b(?:\s+\p{L}+){0,4}[\s:#]{1,3})(\d(?:[ \-]?\d){3,8})\b"
+);
 lazy!(CARD, r"\b\d(?:[ \-]?\d){12,18}\b");
 lazy!(IBAN, r"\b[A-Za-z]{2}\d{2}(?:[ \-]?[A-Za-z0-9]){11,34}");
 lazy!(
@@ -120,6 +125,9 @@ fn once(text: &str, with_names: bool) -> String {
         replace(&mut text, &KEY_BLOCK, |_, _| Some("[secret]".into()));
     }
     replace(&mut text, &LABELLED, labelled);
+    replace(&mut text, &SOCIAL_SECURITY, |found, _| {
+        Some(format!("{}[secret]", &found[1]))
+    });
     replace(&mut text, &TOKEN, token);
     if has_digit {
         replace(&mut text, &IBAN, iban);
@@ -409,6 +417,9 @@ mod tests {
         check("api_key=abcd1234efgh", "api_key=[secret]");
         check("PIN: 4711.", "PIN: [secret].");
         check("my ssn is 038617519", "my ssn is [secret]");
+        check("my ssn last digits 3779", "my ssn last digits [secret]");
+        check("ssn 123-45-6789 make ford", "ssn [secret] make ford");
+        check("the lessn 3779", "the lessn 3779");
         check("use Bearer abcdef0123456789abcdef now", "use [secret] now");
         check("key 0123456789abcdef0123456789abcdef0", "key [secret]");
         check("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "[secret]");
