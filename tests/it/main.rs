@@ -13,6 +13,7 @@ mod helpdesk;
 mod kill;
 mod notifiers;
 mod pages;
+mod quality;
 mod rt;
 mod rt_to_mailbox;
 mod search;
