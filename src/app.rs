@@ -95,12 +95,14 @@ impl App {
                     .filter_map(|w| self.window(cadence, &w.window)),
             );
         }
+        let approximate = self.store.texts_with_approximate_vector(&model, 1).await?;
+        let has_approximate = !approximate.is_empty();
         Ok(Progress {
             sources: self.store.source_progress().await?,
             span: self.store.span().await?,
             without_vector: self.store.count_without_vector(&model).await?,
-            is_encoder_changed: (self.store.topics_model().await?)
-                .is_some_and(|topics_model| topics_model != model),
+            is_encoder_changed: self.is_encoder_changed(has_approximate).await?,
+            has_approximate,
             unjudged: self.store.count_unjudged(&model).await?,
             last_discovery: self.store.last_discovery().await?,
             last_change: self.store.last_change().await?,
@@ -108,6 +110,14 @@ impl App {
             closed,
             waiting: self.store.waiting_deliveries().await?,
         })
+    }
+
+    /// Whether the topics come from another encoder than the configured one, or from vectors of the fast tier
+    /// that have all been replaced.
+    async fn is_encoder_changed(&self, has_approximate: bool) -> anyhow::Result<bool> {
+        let model = self.store.topics_model().await?;
+        let is_refined = !has_approximate && self.store.are_topics_approximate().await?;
+        Ok(is_refined || model.is_some_and(|model| model != self.embedder.model()))
     }
 
     /// The window with this key.
@@ -183,6 +193,7 @@ impl App {
             Work::Assign => steps::assign(self, now).await,
             Work::Discover => steps::discover(self, now).await,
             Work::Renew => steps::renew(self).await,
+            Work::Refine => steps::refine(self).await,
             Work::Index => crate::search::catch_up(&self.store, &self.index)
                 .await
                 .map(drop),
@@ -248,6 +259,7 @@ fn kind(work: &Work) -> &'static str {
         Work::Assign => "assign",
         Work::Discover => "discover",
         Work::Renew => "renew",
+        Work::Refine => "refine",
         Work::Index => "index",
         Work::Close { .. } => "close",
         Work::Deliver => "deliver",

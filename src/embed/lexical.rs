@@ -147,7 +147,7 @@ fn length(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// A hash of our own (FNV-1a), so that vectors stay the same for ever.
-fn hash(kind: &str, feature: &str) -> u64 {
+pub(super) fn hash(kind: &str, feature: &str) -> u64 {
     let bytes = kind.bytes().chain([0]).chain(feature.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -2,6 +2,7 @@
 //! batch, the threads or the order.
 
 mod engine;
+mod fast;
 mod folder;
 mod lexical;
 mod pieces;
@@ -14,6 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::config::Section;
 use crate::model::{ModelId, Text, Vector};
 
+pub use fast::{FastConfig, Learnt};
 pub use folder::{Folder, FolderConfig};
 pub use remote::{Remote, RemoteConfig};
 pub use transformer::Transformer;
@@ -37,9 +39,18 @@ pub trait Embedder: Send + Sync {
     fn embed<'a>(&'a self, texts: &'a [Text]) -> BoxFuture<'a, Result<Vec<Vector>, EmbedError>>;
 }
 
-/// Settings of the encoder.
+/// Settings of the `[embed]` table.
 #[derive(Clone, Debug, Default)]
-pub enum EmbedConfig {
+pub struct EmbedConfig {
+    /// The encoder.
+    pub encoder: EncoderConfig,
+    /// When a large backfill takes a short cut.
+    pub fast: FastConfig,
+}
+
+/// Which encoder.
+#[derive(Clone, Debug, Default)]
+pub enum EncoderConfig {
     /// The one in the binary.
     #[default]
     BuiltIn,
@@ -56,10 +67,10 @@ impl EmbedConfig {
         let chosen = section.choice("encoder", "built-in", &names, |name| {
             names.into_iter().find(|known| *known == name)
         });
-        let config = match chosen {
-            "folder" => Self::Folder(FolderConfig::read(section.section("folder"))),
-            "remote" => Self::Remote(RemoteConfig::read(section.section("remote"))),
-            _ => Self::BuiltIn,
+        let encoder = match chosen {
+            "folder" => EncoderConfig::Folder(FolderConfig::read(section.section("folder"))),
+            "remote" => EncoderConfig::Remote(RemoteConfig::read(section.section("remote"))),
+            _ => EncoderConfig::BuiltIn,
         };
         for table in ["folder", "remote"] {
             if table != chosen && section.has(table) {
@@ -68,20 +79,21 @@ impl EmbedConfig {
                 section.section(table);
             }
         }
+        let fast = FastConfig::read(&mut section);
         section.finish();
-        config
+        Self { encoder, fast }
     }
 }
 
 /// Makes the configured encoder. Texts that are too short to tell are in the default language.
 pub fn build(config: &EmbedConfig, default_language: &str) -> anyhow::Result<Box<dyn Embedder>> {
-    match config {
-        EmbedConfig::BuiltIn => {
+    match &config.encoder {
+        EncoderConfig::BuiltIn => {
             let encoder = Transformer::built_in()?;
             Ok(Box::new(encoder.with_default_language(default_language)))
         }
-        EmbedConfig::Folder(folder) => Ok(Box::new(Folder::open(folder)?)),
-        EmbedConfig::Remote(remote) => {
+        EncoderConfig::Folder(folder) => Ok(Box::new(Folder::open(folder)?)),
+        EncoderConfig::Remote(remote) => {
             let remote = Remote::new(remote.clone()).context("the remote encoder")?;
             Ok(Box::new(remote))
         }
@@ -110,7 +122,7 @@ mod tests {
     #[test]
     fn the_default_is_the_encoder_in_the_binary() {
         let config = read("").unwrap();
-        assert!(matches!(config, EmbedConfig::BuiltIn));
+        assert!(matches!(config.encoder, EncoderConfig::BuiltIn));
         assert_eq!(build(&config, "").unwrap().model().0, "minilm-l6-v2-int8/2");
     }
 
@@ -130,7 +142,7 @@ mod tests {
     fn a_folder_is_found_from_the_configuration() {
         let config =
             read("encoder = \"folder\"\n[folder]\npath = \"models/e5\"\nprefix = \"query: \"");
-        let EmbedConfig::Folder(folder) = config.unwrap() else {
+        let EncoderConfig::Folder(folder) = config.unwrap().encoder else {
             panic!("not a folder");
         };
         assert!(folder.path.ends_with("models/e5"));

@@ -21,6 +21,8 @@ pub enum Work {
     Discover,
     /// Put the topics into the numbers of another encoder.
     Renew,
+    /// Replace vectors of the fast tier by the encoder's own.
+    Refine,
     /// Bring the search index up to the last change.
     Index,
     /// Close a window: count, reconcile, compose.
@@ -60,6 +62,8 @@ pub struct Progress {
     pub without_vector: u64,
     /// Whether the topics come from another encoder than the configured one.
     pub is_encoder_changed: bool,
+    /// Whether there are vectors of the fast tier.
+    pub has_approximate: bool,
     /// Conversations whose text was never judged.
     pub unjudged: u64,
     /// When new topics were last looked for.
@@ -110,6 +114,10 @@ pub fn due(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
         .any(|delivery| is_due(delivery, now))
     {
         work.push(Work::Deliver);
+    }
+    // Nobody waits for it: only when there is nothing else to do.
+    if work.is_empty() && progress.has_approximate {
+        work.push(Work::Refine);
     }
     work
 }
@@ -245,4 +253,54 @@ fn grace(digest: &DigestPlan) -> TimeDelta {
 
 fn patience(digest: &DigestPlan) -> TimeDelta {
     TimeDelta::from_std(digest.patience.max(digest.grace)).unwrap_or(TimeDelta::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is due with a discovery long ago, no sources and no digests.
+    fn work(change: impl FnOnce(&mut Progress)) -> Vec<Work> {
+        let now: DateTime<Utc> = "2026-03-30T12:00:00Z".parse().unwrap();
+        let plan = Plan {
+            sources: Vec::new(),
+            digests: Vec::new(),
+            calendar: Calendar::default(),
+            discover_every: TimeDelta::hours(24),
+        };
+        let mut progress = Progress {
+            span: Some((now - TimeDelta::days(90), now)),
+            last_discovery: Some(now - TimeDelta::hours(30)),
+            unjudged: 7,
+            ..Progress::default()
+        };
+        change(&mut progress);
+        due(now, &plan, &progress)
+    }
+
+    #[test]
+    fn topics_of_another_encoder_judge_nothing_until_they_are_renewed() {
+        assert_eq!(work(|_| ()), [Work::Assign, Work::Discover]);
+        let embedding = work(|progress| {
+            progress.is_encoder_changed = true;
+            progress.without_vector = 9;
+        });
+        assert_eq!(embedding, [Work::Embed]);
+        assert_eq!(
+            work(|progress| progress.is_encoder_changed = true),
+            [Work::Renew]
+        );
+    }
+
+    #[test]
+    fn approximate_vectors_are_replaced_when_nothing_else_is_due() {
+        let busy = work(|progress| progress.has_approximate = true);
+        assert_eq!(busy, [Work::Assign, Work::Discover]);
+        let idle = work(|progress| {
+            progress.has_approximate = true;
+            progress.unjudged = 0;
+            progress.last_discovery = progress.span.map(|(_, last)| last);
+        });
+        assert_eq!(idle, [Work::Refine]);
+    }
 }

@@ -2,6 +2,7 @@
 //! pure and lives in `topics`, `reconcile` and `digest`.
 
 mod close;
+mod embed;
 mod renew;
 mod why;
 
@@ -9,7 +10,6 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 
 use crate::app::App;
-use crate::embed::EmbedError;
 use crate::ingest;
 use crate::model::{Discovery, ModelId, SourceId, Topic, TopicId};
 use crate::store::{Store, Which};
@@ -17,14 +17,9 @@ use crate::telemetry::RecordLabel;
 use crate::topics::{self, Params, Registry};
 
 pub use close::{close, counted_from};
+pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use renew::renew;
 pub use why::{Why, beginning, why};
-
-/// Texts that are embedded before the daemon looks again whether something else is due.
-pub const TEXTS_PER_ROUND: u64 = 4_000;
-
-/// Texts that are embedded and saved at once.
-const TEXTS_PER_BATCH: u32 = 512;
 
 /// Pages that are pulled before the daemon looks again whether something else is due.
 const PAGES_PER_ROUND: u32 = 50;
@@ -62,41 +57,6 @@ pub async fn pull(app: &App, source: &SourceId, now: DateTime<Utc>) -> anyhow::R
         app.metrics.records.get_or_create(&label).inc_by(count);
     }
     Ok(outcome.is_complete || outcome.failure.is_some())
-}
-
-/// Embeds texts that have no vector yet, at most `limit`. `progress` hears how many are done and how many were to do.
-pub async fn embed(
-    app: &App,
-    limit: u64,
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> anyhow::Result<u64> {
-    let model = app.embedder.model();
-    let total = app.store.count_without_vector(&model).await?.min(limit);
-    let mut done = 0;
-    while done < total {
-        let batch = app
-            .store
-            .texts_without_vector(&model, TEXTS_PER_BATCH)
-            .await?;
-        if batch.is_empty() {
-            break;
-        }
-        let (hashes, texts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let vectors = app
-            .embedder
-            .embed(&texts)
-            .await
-            .map_err(|error| match error {
-                EmbedError::Transient(reason) => anyhow::anyhow!("{reason}; will be tried again"),
-                EmbedError::Permanent(reason) => anyhow::anyhow!(reason),
-            })?;
-        let pairs: Vec<_> = hashes.into_iter().zip(vectors).collect();
-        app.store.save_vectors(&model, &pairs).await?;
-        done += pairs.len() as u64;
-        progress(done, total);
-    }
-    tracing::info!(text.count = done, "embedded {done} texts");
-    Ok(done)
 }
 
 /// Gives conversations that are new or changed the known topic they belong to, or none.

@@ -6,10 +6,10 @@
 use anyhow::Context;
 use sqlx::any::AnyRow;
 
-use super::sql::{composed, get, run, sql};
+use super::sql::{composed, count, get, run, sql};
 use super::topics::write_topics;
 use super::{Store, Writing};
-use crate::model::{ConversationKey, ModelId, Topic, TopicId, Vector};
+use crate::model::{ConversationKey, ModelId, Text, Topic, TopicId, Vector};
 
 /// Conversations with their vectors of model `$1`, under a condition on topic `$2`.
 const MEMBERS: &str = "SELECT c.source, c.id, v.vector FROM conversations c \
@@ -20,6 +20,68 @@ impl Store {
     pub async fn topics_model(&self) -> anyhow::Result<Option<ModelId>> {
         let ask = sql("SELECT model FROM encoder WHERE id = 1");
         self.read_first(ask, |row| Ok(ModelId(get(row, 0)?))).await
+    }
+
+    /// Whether the topics come, in part, from vectors of the fast tier.
+    pub async fn are_topics_approximate(&self) -> anyhow::Result<bool> {
+        let ask = sql("SELECT is_approximate FROM encoder WHERE id = 1");
+        let found = self.read_first(ask, |row| count(row, 0)).await?;
+        Ok(found == Some(1))
+    }
+
+    /// The different texts of counting conversations with the lowest hashes, which is a fair sample: how many of
+    /// at most `limit` there are, and the last one's hash.
+    pub async fn sample_end(&self, limit: u64) -> anyhow::Result<Option<(u64, String)>> {
+        let ask = sql(
+            "SELECT count(*), max(t.text_hash) FROM (SELECT DISTINCT text_hash \
+             FROM conversations WHERE exclusion IS NULL AND text_hash <> '' \
+             ORDER BY text_hash LIMIT $1) t",
+        );
+        let ask = ask.bind(super::sql::whole(limit));
+        let end = |row: &AnyRow| Ok((count(row, 0)?, get::<Option<String>>(row, 1)?));
+        let found = self.read_first(ask, end).await?;
+        Ok(found.and_then(|(count, last)| Some((count, last?))))
+    }
+
+    /// Texts up to a hash with what the encoder made of them, sorted by hash.
+    pub async fn texts_with_vectors(
+        &self,
+        model: &ModelId,
+        last: &str,
+    ) -> anyhow::Result<Vec<(Text, Vector)>> {
+        let ask = sql("SELECT (SELECT w.text FROM conversations o \
+             JOIN words w ON w.source = o.source AND w.id = o.id \
+             WHERE o.text_hash = v.text_hash LIMIT 1), v.vector FROM vectors v \
+             WHERE v.model = $1 AND v.is_approximate = 0 AND v.text_hash <= $2 \
+             AND EXISTS (SELECT 1 FROM conversations c WHERE c.text_hash = v.text_hash) \
+             ORDER BY v.text_hash");
+        let ask = ask.bind(model.0.clone()).bind(last.to_owned());
+        self.read_all(ask, |row| {
+            let text: Option<String> = get(row, 0)?;
+            Ok((
+                Text::new(text.unwrap_or_default()),
+                Vector::from_bytes(get(row, 1)?),
+            ))
+        })
+        .await
+    }
+
+    /// Texts whose vectors come from the fast tier, sorted by hash.
+    pub async fn texts_with_approximate_vector(
+        &self,
+        model: &ModelId,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(String, Text)>> {
+        let ask = sql("SELECT v.text_hash, (SELECT w.text FROM conversations o \
+             JOIN words w ON w.source = o.source AND w.id = o.id \
+             WHERE o.text_hash = v.text_hash LIMIT 1) FROM vectors v \
+             WHERE v.is_approximate = 1 AND v.model = $1 ORDER BY v.text_hash LIMIT $2");
+        let ask = ask.bind(model.0.clone()).bind(i64::from(limit));
+        self.read_all(ask, |row| {
+            let text: Option<String> = get(row, 1)?;
+            Ok((get(row, 0)?, Text::new(text.unwrap_or_default())))
+        })
+        .await
     }
 
     /// Whom a topic was found in, with their vectors of a model, sorted by key. A topic that has lost all of them
@@ -50,7 +112,12 @@ impl Store {
     pub async fn change_encoder(&self, model: &ModelId, topics: &[Topic]) -> anyhow::Result<()> {
         let mut writing = self.begin().await?;
         write_topics(&mut writing, topics).await?;
-        let change = sql("UPDATE encoder SET model = $1 WHERE id = 1").bind(model.0.clone());
+        let change = sql(
+            "UPDATE encoder SET model = $1, is_approximate = CASE WHEN EXISTS \
+             (SELECT 1 FROM vectors v WHERE v.is_approximate = 1 AND v.model = $1) \
+             THEN 1 ELSE 0 END WHERE id = 1",
+        )
+        .bind(model.0.clone());
         run(writing.connection(), change).await?;
         let drop = sql("DELETE FROM vectors WHERE model <> $1").bind(model.0.clone());
         run(writing.connection(), drop)
@@ -60,10 +127,18 @@ impl Store {
     }
 }
 
-/// Notes the encoder of the first vectors.
-pub(super) async fn note_first(writing: &mut Writing, model: &ModelId) -> anyhow::Result<()> {
-    let note = sql("INSERT INTO encoder (id, model) VALUES (1, $1) ON CONFLICT (id) DO NOTHING");
-    run(writing.connection(), note.bind(model.0.clone())).await?;
+/// Notes the encoder of the first vectors, and that approximate ones came.
+pub(super) async fn note(
+    writing: &mut Writing,
+    model: &ModelId,
+    is_approximate: bool,
+) -> anyhow::Result<()> {
+    let first = sql("INSERT INTO encoder (id, model) VALUES (1, $1) ON CONFLICT (id) DO NOTHING");
+    run(writing.connection(), first.bind(model.0.clone())).await?;
+    if is_approximate {
+        let note = sql("UPDATE encoder SET is_approximate = 1 WHERE id = 1 AND model = $1");
+        run(writing.connection(), note.bind(model.0.clone())).await?;
+    }
     Ok(())
 }
 

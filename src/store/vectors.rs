@@ -27,14 +27,29 @@ impl Store {
         model: &ModelId,
         limit: u32,
     ) -> anyhow::Result<Vec<(String, Text)>> {
+        self.texts_without_vector_after(model, "", limit).await
+    }
+
+    /// The same, from the first hash behind this one: for going through very many without looking at the first
+    /// ones again.
+    pub async fn texts_without_vector_after(
+        &self,
+        model: &ModelId,
+        hash: &str,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(String, Text)>> {
         // Equal hashes have equal texts, so any of them will do.
         let ask = composed(format!(
             "SELECT t.text_hash, (SELECT w.text FROM conversations o \
              JOIN words w ON w.source = o.source AND w.id = o.id \
              WHERE o.text_hash = t.text_hash LIMIT 1) \
-             FROM ({WITHOUT_VECTOR} ORDER BY c.text_hash LIMIT $2) t ORDER BY t.text_hash"
+             FROM ({WITHOUT_VECTOR} AND c.text_hash > $3 ORDER BY c.text_hash LIMIT $2) t \
+             ORDER BY t.text_hash"
         ));
-        let ask = ask.bind(model.0.clone()).bind(i64::from(limit));
+        let ask = ask
+            .bind(model.0.clone())
+            .bind(i64::from(limit))
+            .bind(hash.to_owned());
         self.read_all(ask, |row| {
             Ok((get(row, 0)?, Text::new(get::<String>(row, 1)?)))
         })
@@ -54,20 +69,40 @@ impl Store {
         model: &ModelId,
         vectors: &[(String, Vector)],
     ) -> anyhow::Result<()> {
+        self.write_vectors(model, vectors, false).await
+    }
+
+    /// The same for vectors of the fast tier, which are to be replaced some day.
+    pub async fn save_approximate_vectors(
+        &self,
+        model: &ModelId,
+        vectors: &[(String, Vector)],
+    ) -> anyhow::Result<()> {
+        self.write_vectors(model, vectors, true).await
+    }
+
+    async fn write_vectors(
+        &self,
+        model: &ModelId,
+        vectors: &[(String, Vector)],
+        is_approximate: bool,
+    ) -> anyhow::Result<()> {
         let insert = ManyRows {
-            before: "INSERT INTO vectors (text_hash, model, vector)",
-            row: "($, $, $)",
-            after: "ON CONFLICT (text_hash, model) DO UPDATE SET vector = excluded.vector",
+            before: "INSERT INTO vectors (text_hash, model, vector, is_approximate)",
+            row: "($, $, $, $)",
+            after: "ON CONFLICT (text_hash, model) DO UPDATE SET vector = excluded.vector, \
+                    is_approximate = excluded.is_approximate",
         };
         let mut writing = self.begin().await?;
         insert
             .all(&mut writing, vectors, |(hash, vector), values| {
-                values.text(hash).text(&model.0).bytes(vector.to_bytes());
+                let values = values.text(hash).text(&model.0).bytes(vector.to_bytes());
+                values.number(i64::from(is_approximate));
             })
             .await?;
         let hashes = vectors.iter().map(|(hash, _)| hash.clone()).collect();
         super::erase::forget_vectors(&mut writing, &hashes).await?;
-        super::encoder::note_first(&mut writing, model).await?;
+        super::encoder::note(&mut writing, model, is_approximate).await?;
         writing.commit().await
     }
 

@@ -1,5 +1,5 @@
 //! Changing the encoder: texts are embedded anew, topics keep their ids and conversations, and no moment of
-//! death leaves old topics with new vectors.
+//! death leaves old topics with new vectors. And the short cut of a large backfill, which is made good later.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::app::App;
 use groundswell::config::Config;
 use groundswell::model::{ModelId, TopicId};
+use groundswell::steps;
+use groundswell::store::Which;
 
-use crate::support::{Limited, Row, jsonl, loud_week};
+use crate::support::{Limited, Row, corpus, jsonl, loud_week};
 
 const TOKENIZER: &[u8] = include_bytes!("../../src/embed/model/tokenizer.json");
 const WEIGHTS: &[u8] = include_bytes!("../../src/embed/model/minilm.onnx");
@@ -185,4 +187,65 @@ async fn consistent(
         assert_eq!(model, *new);
         assert_eq!(app.store.count_without_vector(old).await.unwrap(), texts);
     }
+}
+
+#[tokio::test]
+async fn a_large_backfill_takes_the_short_cut_and_is_read_properly_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows: Vec<Row> = corpus().into_iter().take(240).collect();
+    write(path, "desk.jsonl", jsonl(&rows).as_bytes());
+    let now: DateTime<Utc> = "2026-03-30T00:10:00Z".parse().unwrap();
+    let app = opened(path, "fast_above = 150\nfast_sample = 100").await;
+    let source = app.config.sources[0].id.clone();
+    while !steps::pull(&app, &source, now).await.unwrap() {}
+    let model = app.embedder.model();
+    let texts = app.store.count_without_vector(&model).await.unwrap();
+    assert!(texts > 200, "{texts}");
+    steps::embed(&app, u64::MAX, &|_, _| ()).await.unwrap();
+    assert_eq!(app.store.count_without_vector(&model).await.unwrap(), 0);
+    let guessed = app
+        .store
+        .texts_with_approximate_vector(&model, 999)
+        .await
+        .unwrap();
+    assert_eq!(guessed.len() as u64, texts - 100);
+    // Found on guesses; the tick then reads what was guessed, and renews the topics.
+    steps::discover(&app, now).await.unwrap();
+    let (topics, before) = (ids(&app).await, topics_of(&app).await);
+    assert!(app.store.are_topics_approximate().await.unwrap() && !topics.is_empty());
+    let centres: Vec<Vec<i64>> = centres(&app).await;
+    app.tick(now).await;
+    assert!(
+        app.store
+            .texts_with_approximate_vector(&model, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(!app.store.are_topics_approximate().await.unwrap());
+    assert_eq!((ids(&app).await, topics_of(&app).await), (topics, before));
+    assert!(
+        centres
+            .iter()
+            .zip(self::centres(&app).await)
+            .all(|(old, new)| *old != new)
+    );
+    let documents = app.store.documents(&model, Which::All, None).await.unwrap();
+    let texts: Vec<_> = documents
+        .iter()
+        .map(|document| document.text.clone())
+        .collect();
+    let real = app.embedder.embed(&texts).await.unwrap();
+    assert!(
+        documents
+            .iter()
+            .zip(real)
+            .all(|(document, real)| document.vector == real)
+    );
+}
+
+async fn centres(app: &App) -> Vec<Vec<i64>> {
+    let topics = app.store.topics().await.unwrap();
+    topics.into_iter().map(|topic| topic.centre).collect()
 }

@@ -12,6 +12,7 @@ const CASES: &[Case] = cases![
     documents_are_told_by_what_was_decided,
     a_vector_goes_with_the_last_text_it_was_made_of,
     a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once,
+    approximate_vectors_are_known_as_such_until_they_are_replaced,
 ];
 
 #[test]
@@ -175,4 +176,70 @@ async fn a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once(store: 
     assert_eq!(store.topics().await.unwrap(), [renewed]);
     assert_eq!(store.count_without_vector(&other).await.unwrap(), 0);
     assert_eq!(store.count_without_vector(&model()).await.unwrap(), 3);
+}
+
+async fn approximate_vectors_are_known_as_such_until_they_are_replaced(store: Store) {
+    assert_eq!(store.sample_end(2).await.unwrap(), None);
+    let some = ["1", "2", "3"].map(|id| ticket(id, id, minute(1)));
+    save(&store, &some).await;
+    let mut hashes = ["1", "2", "3"].map(|id| (hash(id), id));
+    hashes.sort();
+    let end = store.sample_end(2).await.unwrap().unwrap();
+    assert_eq!(end, (2, hashes[1].0.clone()));
+    assert_eq!(store.sample_end(9).await.unwrap().unwrap().0, 3);
+    let behind = store
+        .texts_without_vector_after(&model(), &end.1, 9)
+        .await
+        .unwrap();
+    assert_eq!(behind.len(), 1);
+    assert_eq!(behind[0].0, hashes[2].0);
+
+    let real: Vec<_> = hashes[..2]
+        .iter()
+        .map(|(hash, id)| (hash.clone(), vector(id)))
+        .collect();
+    store.save_vectors(&model(), &real).await.unwrap();
+    assert!(!store.are_topics_approximate().await.unwrap());
+    let guessed = [(hashes[2].0.clone(), vector("guess"))];
+    store
+        .save_approximate_vectors(&model(), &guessed)
+        .await
+        .unwrap();
+    assert!(store.are_topics_approximate().await.unwrap());
+    let sample = store.texts_with_vectors(&model(), "~").await.unwrap();
+    let known: Vec<&str> = sample.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(
+        known,
+        [hashes[0].1, hashes[1].1],
+        "nothing is learnt from a guess"
+    );
+    assert_eq!(store.count_without_vector(&model()).await.unwrap(), 0);
+    let waiting = store
+        .texts_with_approximate_vector(&model(), 9)
+        .await
+        .unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].1.as_str(), hashes[2].1);
+
+    let read = [(hashes[2].0.clone(), vector(hashes[2].1))];
+    store.save_vectors(&model(), &read).await.unwrap();
+    let waiting = store
+        .texts_with_approximate_vector(&model(), 9)
+        .await
+        .unwrap();
+    assert!(waiting.is_empty());
+    assert!(
+        store.are_topics_approximate().await.unwrap(),
+        "until topics are renewed"
+    );
+    store.change_encoder(&model(), &[]).await.unwrap();
+    assert!(!store.are_topics_approximate().await.unwrap());
+    assert_eq!(
+        store
+            .documents(&model(), Which::All, None)
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
 }

@@ -141,18 +141,23 @@ CREATE TABLE words (
     FOREIGN KEY (source, id) REFERENCES conversations (source, id)
 );
 
+-- Approximate ones come from the fast tier and are replaced in the background.
 CREATE TABLE vectors (
     text_hash TEXT COLLATE "C" NOT NULL,
     model TEXT COLLATE "C" NOT NULL,
     vector BYTEA NOT NULL,
+    is_approximate BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (text_hash, model)
 );
+CREATE INDEX vectors_approximate ON vectors (text_hash) WHERE is_approximate = 1;
 
 -- One row: the encoder that the topics' middles and exemplars come from. With another one configured, topics
--- are renewed once every text has its vector.
+-- are renewed once every text has its vector. They are approximate if any of the vectors were, and renewed once more
+-- when none is.
 CREATE TABLE encoder (
     id BIGINT PRIMARY KEY,
-    model TEXT COLLATE "C" NOT NULL
+    model TEXT COLLATE "C" NOT NULL,
+    is_approximate BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE reports (

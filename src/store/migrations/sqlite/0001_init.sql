@@ -140,18 +140,23 @@ CREATE TABLE words (
     FOREIGN KEY (source, id) REFERENCES conversations (source, id)
 ) STRICT;
 
+-- Approximate ones come from the fast tier and are replaced in the background.
 CREATE TABLE vectors (
     text_hash TEXT NOT NULL,
     model TEXT NOT NULL,
     vector BLOB NOT NULL,
+    is_approximate INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (text_hash, model)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX vectors_approximate ON vectors (text_hash) WHERE is_approximate = 1;
 
 -- One row: the encoder that the topics' middles and exemplars come from. With another one configured, topics
--- are renewed once every text has its vector.
+-- are renewed once every text has its vector. They are approximate if any of the vectors were, and renewed once more
+-- when none is.
 CREATE TABLE encoder (
     id INTEGER PRIMARY KEY,
-    model TEXT NOT NULL
+    model TEXT NOT NULL,
+    is_approximate INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE reports (
