@@ -110,6 +110,23 @@ fn the_built_in_corpus_keeps_its_topics() {
     assert_at_least(&found, 0.45, 0.60, 0.05);
 }
 
+/// Six subjects in German, English, French and Russian: the encoder knows one of the languages, and by it alone nearly
+/// every topic is a language (Rand index .26).
+#[test]
+fn four_languages_make_topics_by_what_is_said() {
+    let text = include_str!("../fixtures/languages.jsonl");
+    let rows: Vec<Row> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let labels = rows.iter().map(|row| {
+        let label = label_of(row).unwrap();
+        (row["id"].as_str().unwrap().to_owned(), label.to_owned())
+    });
+    let found = analysed(&rows, &labels.collect());
+    assert_at_least(&found, 0.68, 0.85, 0.08);
+}
+
 /// The rows of a public set, or none with a loud word.
 fn public(name: &str) -> Option<Vec<Row>> {
     let folder = std::env::var_os("GROUNDSWELL_TEST_DATA")
