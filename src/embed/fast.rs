@@ -2,7 +2,7 @@
 //!
 //! A sample of the texts gets its vectors from the real encoder. Ridge regression then finds for each feature of
 //! the sample's texts (words, pairs of words, runs of letters) the numbers whose sum comes nearest to those
-//! vectors. For the other texts that sum is the vector: about a hundred times faster, and nearly as near.
+//! vectors. For the other texts that sum is the vector: about ten times faster, and nearly as near.
 //!
 //! Everything is added up in a fixed order, column by column, so threads change nothing; memory is bounded by
 //! the number of features, whatever the number of texts.
