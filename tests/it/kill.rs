@@ -92,8 +92,18 @@ async fn kill_9_at_any_moment_counts_nothing_twice_and_posts_nothing_new_twice()
     assert_counts(&mut serving, rows.len()).await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(receiver.arrivals(), before);
+    let assignments = serving.api("tables/assignments").await;
     let log = serving.terminate().await.1;
     assert!(!log.contains("ERROR"), "{log}");
+
+    // Whoever was never killed says the same of every conversation.
+    let (_folder, path) = folder_with(&config(&receiver.url));
+    std::fs::write(path.join("secret"), "hush").unwrap();
+    std::fs::write(path.join("desk.jsonl"), jsonl(&rows)).unwrap();
+    let mut serving = Serving::start(&path);
+    serving.wait_for("digest delivered").await;
+    assert_eq!(serving.api("tables/assignments").await, assignments);
+    assert!(serving.terminate().await.0.success());
 }
 
 /// Every conversation is there once, and each closed window says the same as the tables.

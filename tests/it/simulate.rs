@@ -404,8 +404,11 @@ impl World {
             "{}",
             self.name
         );
-        let files = std::fs::read_dir(self.path().join("digests")).unwrap();
+        // Without a digest there is no folder, either.
+        let files = std::fs::read_dir(self.path().join("digests"));
         let names: BTreeSet<String> = files
+            .into_iter()
+            .flatten()
             .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
             .collect();
         let folder: BTreeSet<String> = expected
