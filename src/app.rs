@@ -80,6 +80,7 @@ impl App {
             digests: self.config.digests.clone(),
             calendar: self.config.calendar,
             discover_every: self.config.discovery.every,
+            review_every: self.config.discovery.review,
         }
     }
 
@@ -105,6 +106,7 @@ impl App {
             has_approximate,
             unjudged: self.store.count_unjudged(&model).await?,
             last_discovery: self.store.last_discovery().await?,
+            last_review: self.store.last_review().await?,
             last_change: self.store.last_change().await?,
             indexed: self.index.position()?,
             closed,
@@ -194,6 +196,7 @@ impl App {
             Work::Discover => steps::discover(self, now).await,
             Work::Renew => steps::renew(self).await,
             Work::Refine => steps::refine(self).await,
+            Work::Review => steps::review(self, now).await,
             Work::Index => crate::search::catch_up(&self.store, &self.index)
                 .await
                 .map(drop),
@@ -260,6 +263,7 @@ fn kind(work: &Work) -> &'static str {
         Work::Discover => "discover",
         Work::Renew => "renew",
         Work::Refine => "refine",
+        Work::Review => "review",
         Work::Index => "index",
         Work::Close { .. } => "close",
         Work::Deliver => "deliver",

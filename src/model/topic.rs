@@ -29,8 +29,8 @@ pub enum TopicStatus {
     Live,
     /// Was merged into another one; its id still resolves.
     Merged,
-    /// Retired.
-    Gone,
+    /// Has had no conversation for as long as reviews look back; takes new ones, and comes back with them.
+    Dormant,
 }
 
 impl TopicStatus {
@@ -39,13 +39,13 @@ impl TopicStatus {
         match self {
             TopicStatus::Live => "live",
             TopicStatus::Merged => "merged",
-            TopicStatus::Gone => "gone",
+            TopicStatus::Dormant => "dormant",
         }
     }
 
     /// The inverse of `as_str`.
     pub fn parse(text: &str) -> Option<Self> {
-        [TopicStatus::Live, TopicStatus::Merged, TopicStatus::Gone]
+        [TopicStatus::Live, TopicStatus::Merged, TopicStatus::Dormant]
             .into_iter()
             .find(|status| status.as_str() == text)
     }
@@ -72,7 +72,7 @@ pub struct Topic {
     pub theme: String,
     /// Share that comes back when a tenth of the conversations is left out, 0 to 1; `None` if not measured.
     pub stability: Option<f64>,
-    /// Live, merged or gone.
+    /// Live, merged or dormant.
     pub status: TopicStatus,
     /// When it was discovered.
     pub discovered_at: DateTime<Utc>,
@@ -114,8 +114,10 @@ pub enum Lineage {
         /// The one that stays.
         into: TopicId,
     },
-    /// Retired.
-    Gone(TopicId),
+    /// Had no conversation for as long as reviews look back.
+    Dormant(TopicId),
+    /// Has conversations again.
+    Back(TopicId),
 }
 
 /// The outcome of finding topics: the registry's changes and everybody's assignment.

@@ -19,6 +19,8 @@ pub enum Work {
     Assign,
     /// Find new topics among those that have none.
     Discover,
+    /// Look at everything again and compare it with the registry.
+    Review,
     /// Put the topics into the numbers of another encoder.
     Renew,
     /// Replace vectors of the fast tier by the encoder's own.
@@ -49,6 +51,8 @@ pub struct Plan {
     pub calendar: Calendar,
     /// How often the unassigned are searched for new topics.
     pub discover_every: TimeDelta,
+    /// How often everything is looked at again.
+    pub review_every: TimeDelta,
 }
 
 /// What was done, as the domain tables say.
@@ -68,6 +72,8 @@ pub struct Progress {
     pub unjudged: u64,
     /// When new topics were last looked for.
     pub last_discovery: Option<DateTime<Utc>>,
+    /// When everything was last looked at: the last review, else the first discovery.
+    pub last_review: Option<DateTime<Utc>>,
     /// The store's last change, and the one that the search index has applied.
     pub last_change: i64,
     /// The change that the search index has applied.
@@ -135,6 +141,11 @@ fn judge(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
     if next_discovery.map_or(is_first_ready, |next| next <= now) && progress.span.is_some() {
         work.push(Work::Discover);
     }
+    let next_review = progress.last_review.map(|last| last + plan.review_every);
+    let is_whole = progress.without_vector == 0 && progress.span.is_some();
+    if is_whole && next_review.is_some_and(|next| next <= now) {
+        work.push(Work::Review);
+    }
     work
 }
 
@@ -148,6 +159,7 @@ pub fn next_at(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> DateTime
     let discovery = progress
         .last_discovery
         .map(|last| last + plan.discover_every);
+    let review = progress.last_review.map(|last| last + plan.review_every);
     let closings = plan.digests.iter().filter_map(|digest| {
         let window = next_window(now, plan, digest.cadence, progress)?;
         [ready_at(digest, &window), window.end + patience(digest)]
@@ -157,6 +169,7 @@ pub fn next_at(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> DateTime
     let soonest = pulls
         .chain(deliveries)
         .chain(discovery)
+        .chain(review)
         .chain(closings)
         .filter(|at| *at > now);
     soonest
@@ -267,6 +280,7 @@ mod tests {
             digests: Vec::new(),
             calendar: Calendar::default(),
             discover_every: TimeDelta::hours(24),
+            review_every: TimeDelta::days(7),
         };
         let mut progress = Progress {
             span: Some((now - TimeDelta::days(90), now)),
@@ -289,6 +303,22 @@ mod tests {
         assert_eq!(
             work(|progress| progress.is_encoder_changed = true),
             [Work::Renew]
+        );
+    }
+
+    #[test]
+    fn everything_is_reviewed_after_a_week_and_only_as_a_whole() {
+        let reviewed = |days: i64, without_vector: u64| {
+            let now: DateTime<Utc> = "2026-03-30T12:00:00Z".parse().unwrap();
+            let work = work(|progress| {
+                progress.last_review = Some(now - TimeDelta::days(days));
+                progress.without_vector = without_vector;
+            });
+            work.contains(&Work::Review)
+        };
+        assert_eq!(
+            [reviewed(6, 0), reviewed(7, 0), reviewed(8, 3)],
+            [false, true, false]
         );
     }
 

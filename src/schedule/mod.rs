@@ -243,19 +243,27 @@ impl DigestPlan {
 pub struct DiscoveryPlan {
     /// How often the unassigned are searched for new topics.
     pub every: TimeDelta,
-    /// Conversations opened longer ago are left as they are.
+    /// How often everything is looked at again, known topics and all.
+    pub review: TimeDelta,
+    /// Conversations opened longer ago do not vote any more, and are not searched for new topics.
     pub horizon: TimeDelta,
+    /// Conversations opened longer ago are left as they are by reviews, too.
+    pub review_horizon: TimeDelta,
 }
 
 impl DiscoveryPlan {
     /// Reads the `[discovery]` table.
     pub fn read(mut section: Section<'_>) -> Self {
         let every = section.number("every_hours", 24, 1..=8_760);
+        let review = section.number("review_days", 7, 1..=3_650);
         let horizon = section.number("horizon_days", 180, 7..=36_500);
+        let review_horizon = section.number("review_horizon_days", 730, 7..=36_500);
         section.finish();
         Self {
             every: TimeDelta::hours(every),
+            review: TimeDelta::days(review),
             horizon: TimeDelta::days(horizon),
+            review_horizon: TimeDelta::days(review_horizon.max(horizon)),
         }
     }
 }

@@ -111,6 +111,32 @@ pub async fn discover(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Looks at everything in the horizon again and compares it with the registry: topics may split, merge, sleep and wake,
+/// conversations move where the evidence is strong. Closed windows stay as they were counted.
+pub async fn review(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let model = app.embedder.model();
+    let plan = app.config.discovery;
+    let documents = app
+        .store
+        .documents(&model, Which::All, Some(now - plan.review_horizon))
+        .await?;
+    let registry = registry(app).await?;
+    let params = app.config.topics.clone();
+    let review = tokio::task::spawn_blocking(move || {
+        topics::review(&documents, &registry, &params, now - plan.horizon, now)
+    });
+    let review = review.await.context("reviewing")?;
+    app.store.save_review(&review, now).await?;
+    apply_edits(&app.store).await?;
+    let (changes, moved) = (review.lineage.len(), review.assignments.len());
+    tracing::info!(
+        topic.count = changes,
+        conversation.count = moved,
+        "the review changed {changes} topics and moved {moved} conversations"
+    );
+    Ok(())
+}
+
 /// Counts conversations where people's edits put them; after every run that may have put them elsewhere.
 pub async fn apply_edits(store: &Store) -> anyhow::Result<()> {
     let registry = registry_of(store).await?;
@@ -151,6 +177,7 @@ pub async fn registry_of(store: &Store) -> anyhow::Result<Registry> {
     Ok(Registry {
         topics: store.topics().await?,
         edits: store.edits().await?,
+        merged: store.merged_topics().await?,
     })
 }
 

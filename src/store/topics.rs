@@ -53,17 +53,32 @@ impl Store {
         discovery: &Discovery,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
+        self.save(discovery, "discovery", now).await
+    }
+
+    /// Writes what `review` changed, likewise. Notes that `review` ran.
+    pub async fn save_review(&self, review: &Discovery, now: DateTime<Utc>) -> anyhow::Result<()> {
+        self.save(review, "review", now).await
+    }
+
+    async fn save(
+        &self,
+        discovery: &Discovery,
+        kind: &'static str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         let mut writing = self.begin().await?;
         write_topics(&mut writing, &discovery.topics).await?;
         write_assignments(&mut writing, &discovery.assignments).await?;
         write_lineage(&mut writing, &discovery.lineage, now).await?;
         let number = next_number(&mut writing, "discoveries").await?;
         let note = sql(
-            "INSERT INTO discoveries (number, ran_at, topics, assignments) \
-                        VALUES ($1, $2, $3, $4)",
+            "INSERT INTO discoveries (number, kind, ran_at, topics, assignments) \
+                        VALUES ($1, $2, $3, $4, $5)",
         );
         let note = note
             .bind(number)
+            .bind(kind)
             .bind(now.timestamp_micros())
             .bind(whole(discovery.topics.len() as u64))
             .bind(whole(discovery.assignments.len() as u64));
@@ -80,9 +95,30 @@ impl Store {
 
     /// When `discover` last ran.
     pub async fn last_discovery(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let ask = sql("SELECT max(ran_at) FROM discoveries");
+        let ask = sql("SELECT max(ran_at) FROM discoveries WHERE kind = 'discovery'");
         let last = self.read_first(ask, |row| optional_instant(row, 0));
         Ok(last.await?.flatten())
+    }
+
+    /// When everything was last looked at: by the last `review`, else by the first `discover`.
+    pub async fn last_review(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let ask = sql(
+            "SELECT COALESCE(max(CASE WHEN kind = 'review' THEN ran_at END), min(ran_at)) \
+                       FROM discoveries",
+        );
+        let last = self.read_first(ask, |row| optional_instant(row, 0));
+        Ok(last.await?.flatten())
+    }
+
+    /// Topics that went into others, with where their conversations count.
+    pub async fn merged_topics(&self) -> anyhow::Result<BTreeMap<TopicId, TopicId>> {
+        let ask = sql(
+            "SELECT l.topic, l.other_topic FROM lineage l JOIN topics t ON t.id = l.topic \
+             WHERE l.kind = 'merged_into' AND t.status = 'merged' AND l.other_topic IS NOT NULL \
+             ORDER BY l.number",
+        );
+        let pair = |row: &AnyRow| Ok((TopicId(get(row, 0)?), TopicId(get(row, 1)?)));
+        Ok(self.read_all(ask, pair).await?.into_iter().collect())
     }
 
     /// What became of a topic, oldest first.
@@ -262,7 +298,8 @@ pub(super) async fn write_lineage(
             Lineage::Kept(topic) => ("kept", topic, None),
             Lineage::SplitFrom { topic, from } => ("split_from", topic, Some(from)),
             Lineage::MergedInto { topic, into } => ("merged_into", topic, Some(into)),
-            Lineage::Gone(topic) => ("gone", topic, None),
+            Lineage::Dormant(topic) => ("dormant", topic, None),
+            Lineage::Back(topic) => ("back", topic, None),
         };
         let values = values.number(*number).time(now).text(kind);
         values
@@ -286,7 +323,8 @@ fn lineage(row: &AnyRow) -> anyhow::Result<(DateTime<Utc>, Lineage)> {
             topic: topic.clone(),
             into,
         }),
-        ("gone", _) => Some(Lineage::Gone(topic.clone())),
+        ("dormant", _) => Some(Lineage::Dormant(topic.clone())),
+        ("back", _) => Some(Lineage::Back(topic.clone())),
         _ => None,
     });
     Ok((instant(row, 0)?, lineage?))

@@ -55,7 +55,7 @@ pub fn assign(
 /// Whether a document says nothing that could have a topic.
 pub fn is_mute(document: &Document, lexicon: &mut Lexicon) -> bool {
     let tokens = lexicon.read(document.text.as_str(), &document.language);
-    document.vector.is_zero() || says_nothing(&tokens)
+    document.vector.is_zero() || says_nothing(document.text.as_str(), &tokens)
 }
 
 /// Who decides about arrivals: the documents that have a topic vote, the places of the topics have thresholds.

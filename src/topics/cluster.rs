@@ -4,13 +4,12 @@
 //! stays alone. Of very many documents a sample is clustered and the rest joins it by neighbours, so memory stays
 //! bounded and the cost grows with the number of documents, not with its square.
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 
 use super::Params;
 use super::community::{Resolution, communities, renumbered};
 use super::corpus::Corpus;
+use super::crowd::{dissolve, is_crowd};
 use super::granularity;
 use super::graph::{Neighbour, Network, nearest};
 use super::stability::{agreed, repeated, stability};
@@ -76,6 +75,7 @@ pub fn groups(corpus: &Corpus<'_>, params: &Params) -> Groups {
         rules,
     };
     settle(corpus, &graph, &group_of, &mut groups, params);
+    dissolve(corpus, &mut groups, params);
     groups
 }
 
@@ -133,7 +133,7 @@ pub fn network(lists: &[Vec<Neighbour>]) -> Network {
 }
 
 /// The groups that are large enough, numbered anew in order of their first nodes: with enough documents, of enough
-/// different customers where customers are known.
+/// different people.
 fn without_small(
     corpus: &Corpus<'_>,
     sample: &[u32],
@@ -141,30 +141,22 @@ fn without_small(
     params: &Params,
 ) -> Vec<Option<u32>> {
     let len = found.iter().max().map_or(0, |group| *group as usize + 1);
-    let mut group_of_node = vec![None; corpus.nodes.len()];
+    let mut group_of_node: Vec<Option<u32>> = vec![None; corpus.nodes.len()];
     for (node, group) in sample.iter().zip(found) {
         group_of_node[*node as usize] = Some(*group);
     }
-    let mut sizes = vec![0_usize; len];
-    let mut customers: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); len];
-    let mut unknown = vec![0_usize; len];
-    for (document, node) in corpus.documents.iter().zip(&corpus.node_of) {
-        let Some(group) = node.and_then(|node| group_of_node[node as usize]) else {
-            continue;
-        };
-        let group: u32 = group;
-        sizes[group as usize] += 1;
-        match &document.customer {
-            Some(customer) => drop(customers[group as usize].insert(customer)),
-            // Who is not known is taken for somebody else.
-            None => unknown[group as usize] += 1,
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); len];
+    for (place, node) in corpus.node_of.iter().enumerate() {
+        let group = node.and_then(|node| group_of_node[node as usize]);
+        if let Some(group) = group {
+            members[group as usize].push(place);
         }
     }
-    let is_kept = |group: u32| {
-        let group = group as usize;
-        sizes[group] >= params.topic_size_min
-            && customers[group].len() + unknown[group] >= params.topic_customers_min
-    };
+    let is_large: Vec<bool> = members
+        .iter()
+        .map(|members| is_crowd(corpus, members, params))
+        .collect();
+    let is_kept = |group: u32| is_large[group as usize];
     let kept: Vec<u32> = found
         .iter()
         .copied()
@@ -238,8 +230,8 @@ fn settle(
             if let Some(own) = group_of[place] {
                 let is_near = groups.rules.places[own as usize].takes(matrix.row(place));
                 let is_lonely = company(&lists[place]) < groups.rules.floor;
-                let votes = [found.first, found.second].into_iter().flatten();
-                found.second = votes.filter(|other| *other != own && is_near).next();
+                let mut votes = [found.first, found.second].into_iter().flatten();
+                found.second = votes.find(|other| *other != own && is_near);
                 found.first = (is_near && !is_lonely).then_some(own);
             }
             found

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Document;
+use super::boilerplate;
 use super::community::mixed;
 use super::terms::{Lexicon, Token, TokenKind};
 use super::vector::Matrix;
@@ -58,7 +59,7 @@ impl<'a> Corpus<'a> {
         let mut known: BTreeMap<(&[i8], Vec<u32>), u32> = BTreeMap::new();
         for (place, document) in self.documents.iter().enumerate() {
             let tokens = &self.tokens[place];
-            if document.vector.is_zero() || says_nothing(tokens) {
+            if document.vector.is_zero() || says_nothing(document.text.as_str(), tokens) {
                 self.node_of.push(None);
                 continue;
             }
@@ -103,9 +104,9 @@ pub fn scattered(vector: &[i8]) -> u64 {
         .fold(0x5eed, |state, value| mixed(state ^ (*value as u8 as u64)))
 }
 
-/// Whether nothing is said: no word that carries meaning, and no code.
-pub fn says_nothing(tokens: &[Token]) -> bool {
-    !tokens.iter().any(|token| token.is_content())
+/// Whether nothing is said: no word that carries meaning, and no code, or only what is said around every subject.
+pub fn says_nothing(text: &str, tokens: &[Token]) -> bool {
+    !tokens.iter().any(|token| token.is_content()) || boilerplate::is_only(text)
 }
 
 /// How many different words a text has that say anything.

@@ -1,6 +1,7 @@
 //! Groups become topics: they keep the id of the topic that they are, or get a new one, with a name, exemplars
 //! and a line of descent.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -16,6 +17,7 @@ use super::label::{Name, TEXTS_READ_MAX, names, unlike};
 use super::registry::{Registry, id_of};
 use super::renew::typical;
 use super::terms::Token;
+use super::themes::themes;
 use super::vector::{direction, sum};
 use super::{Document, Params};
 
@@ -23,6 +25,7 @@ use super::{Document, Params};
 const REST_READ_MAX: usize = 1000;
 
 /// A group on its way to being a topic.
+#[derive(Default)]
 pub struct Candidate {
     /// Places of its documents in the corpus, in order.
     pub members: Vec<usize>,
@@ -32,6 +35,10 @@ pub struct Candidate {
     pub known: Option<TopicId>,
     /// The known topic that most of it comes from, if that is another one's.
     pub from: Option<TopicId>,
+    /// Whether it is so unlike what the known topic was that it needs a new label.
+    pub is_reshaped: bool,
+    /// Whether the known topic moves to the theme that it lies in now.
+    pub takes_theme: bool,
 }
 
 /// Turns groups into topics, assignments and lineage.
@@ -44,10 +51,13 @@ pub fn describe(
 ) -> Discovery {
     let mut candidates = gathered(corpus, groups);
     let lost = super::matching::recognise(corpus, &mut candidates, registry, params);
-    finish(corpus, groups, &candidates, lost, registry, now)
+    let (mut discovery, ids) = finish(corpus, groups, &candidates, lost, registry, now);
+    discovery.assignments = assignments(corpus, groups, &ids, registry);
+    discovery
 }
 
-/// Names what was found and says who is where. `lost` are topics that went into others.
+/// Makes topics of the candidates and says what became of whom; the candidates' ids in their order. `lost` are topics
+/// that went into others.
 pub fn finish(
     corpus: &Corpus<'_>,
     groups: &Groups,
@@ -55,7 +65,7 @@ pub fn finish(
     lost: Vec<(Topic, Lineage)>,
     registry: &Registry,
     now: DateTime<Utc>,
-) -> Discovery {
+) -> (Discovery, Vec<TopicId>) {
     let names = named(corpus, groups, candidates);
     let mut topics = build(corpus, groups, candidates, &names, registry, now);
     let ids: Vec<TopicId> = topics.iter().map(|topic| topic.id.clone()).collect();
@@ -64,17 +74,17 @@ pub fn finish(
         .zip(&ids)
         .map(|(c, id)| descent(c, id))
         .collect();
-    let assignments = assignments(corpus, groups, &ids, registry);
     lineage.extend(lost.iter().map(|(_, lineage)| lineage.clone()));
     topics.extend(lost.into_iter().map(|(topic, _)| topic));
     let topics = together(topics);
     lineage.sort_by_key(|lineage| format!("{lineage:?}"));
     lineage.dedup();
-    Discovery {
+    let discovery = Discovery {
         topics,
-        assignments,
+        assignments: Vec::new(),
         lineage,
-    }
+    };
+    (discovery, ids)
 }
 
 fn descent(candidate: &Candidate, id: &TopicId) -> Lineage {
@@ -115,8 +125,7 @@ pub fn gathered(corpus: &Corpus<'_>, groups: &Groups) -> Vec<Candidate> {
                 members.iter().map(vector),
             ),
             members,
-            known: None,
-            from: None,
+            ..Candidate::default()
         })
         .collect()
 }
@@ -135,13 +144,11 @@ fn named(corpus: &Corpus<'_>, groups: &Groups, candidates: &[Candidate]) -> (Vec
         .iter()
         .map(|candidate| read(&candidate.members, TEXTS_READ_MAX))
         .collect();
-    let rest: Vec<usize> = corpus
-        .node_of
-        .iter()
-        .enumerate()
-        .filter(|(_, node)| node.is_none_or(|node| groups.verdicts[node as usize].first.is_none()))
-        .map(|(place, _)| place)
-        .collect();
+    let mut is_member = vec![false; corpus.documents.len()];
+    for place in candidates.iter().flat_map(|candidate| &candidate.members) {
+        is_member[*place] = true;
+    }
+    let rest: Vec<usize> = (0..is_member.len()).filter(|p| !is_member[*p]).collect();
     let themes = groups
         .theme_of
         .iter()
@@ -160,51 +167,6 @@ fn named(corpus: &Corpus<'_>, groups: &Groups, candidates: &[Candidate]) -> (Vec
         names(&texts, &rest, &corpus.lexicon),
         names(&theme_texts, &rest, &corpus.lexicon),
     )
-}
-
-/// The themes' ids and labels.
-fn themes(
-    corpus: &Corpus<'_>,
-    groups: &Groups,
-    candidates: &[Candidate],
-    names: &[Name],
-    registry: &Registry,
-) -> Vec<(TopicId, String)> {
-    let mut taken = BTreeSet::new();
-    let mut themes = Vec::new();
-    for (theme, name) in names.iter().enumerate() {
-        let inside: Vec<&Candidate> = candidates
-            .iter()
-            .zip(&groups.theme_of)
-            .filter(|(_, of)| **of as usize == theme)
-            .map(|(candidate, _)| candidate)
-            .collect();
-        // A theme keeps the id that most of its known topics had.
-        let mut known: BTreeMap<(&TopicId, &str), usize> = BTreeMap::new();
-        for topic in inside
-            .iter()
-            .filter_map(|c| c.known.as_ref())
-            .filter_map(|id| registry.find(id))
-        {
-            *known.entry((&topic.theme_id, &topic.theme)).or_default() += 1;
-        }
-        let best = known
-            .into_iter()
-            .max_by_key(|(theme, count)| (*count, std::cmp::Reverse(*theme)));
-        if let Some(((id, label), _)) = best {
-            taken.insert(label.to_lowercase());
-            themes.push((id.clone(), label.to_owned()));
-            continue;
-        }
-        let keys = inside
-            .iter()
-            .flat_map(|c| &c.members)
-            .map(|place| &corpus.documents[*place].key);
-        let id = id_of("h", keys);
-        let label = unlike(name, id.as_str(), &mut taken);
-        themes.push((id, label));
-    }
-    themes
 }
 
 fn build(
@@ -229,40 +191,41 @@ fn build(
         .collect();
     // The largest topic has the first choice of its label.
     let mut order: Vec<usize> = (0..candidates.len()).collect();
-    order.sort_by_key(|at| (std::cmp::Reverse(candidates[*at].members.len()), *at));
+    order.sort_by_key(|at| (Reverse(candidates[*at].members.len()), *at));
     let mut topics: Vec<Option<Topic>> = vec![None; candidates.len()];
     for at in order {
         let candidate = &candidates[at];
         let (theme_id, theme) = themes[groups.theme_of[at] as usize].clone();
-        let threshold = groups.rules.places[at].middles[0].threshold;
+        let keys = candidate
+            .members
+            .iter()
+            .map(|place| &corpus.documents[*place].key);
+        let fresh = Topic {
+            id: TopicId::from(""),
+            label: String::new(),
+            terms: names[at].terms.clone(),
+            exemplars: exemplars[at].clone(),
+            centre: candidate.centre.clone(),
+            threshold: groups.rules.places[at].middles[0].threshold,
+            theme_id,
+            theme,
+            stability: groups.stability[at],
+            status: TopicStatus::Live,
+            discovered_at: now,
+        };
         let topic = match candidate.known.as_ref().and_then(|id| registry.find(id)) {
-            Some(known) => grown(
-                corpus,
-                known,
-                candidate,
-                &names[at],
-                &exemplars[at],
-                threshold,
-            ),
-            None => {
-                let keys = candidate
-                    .members
-                    .iter()
-                    .map(|place| &corpus.documents[*place].key);
-                let id = new_id(keys.collect(), registry);
-                Topic {
-                    label: unlike(&names[at], id.as_str(), &mut taken),
-                    id,
-                    terms: names[at].terms.clone(),
-                    exemplars: exemplars[at].clone(),
-                    centre: candidate.centre.clone(),
-                    threshold,
-                    theme_id,
-                    theme,
-                    stability: groups.stability[at],
-                    status: TopicStatus::Live,
-                    discovered_at: now,
+            Some(known) => {
+                let mut topic = grown(corpus, known, candidate, fresh);
+                if candidate.is_reshaped {
+                    taken.remove(&known.label.to_lowercase());
+                    topic.label = unlike(&names[at], topic.id.as_str(), &mut taken);
                 }
+                topic
+            }
+            None => {
+                let id = new_id(keys.collect(), registry);
+                let label = unlike(&names[at], id.as_str(), &mut taken);
+                Topic { id, label, ..fresh }
             }
         };
         topics[at] = Some(topic);
@@ -280,21 +243,15 @@ fn new_id(members: Vec<&ConversationKey>, registry: &Registry) -> TopicId {
     id
 }
 
-/// A known topic after more of it was found: its id, label and theme stay.
-fn grown(
-    corpus: &Corpus<'_>,
-    known: &Topic,
-    candidate: &Candidate,
-    name: &Name,
-    exemplars: &[Exemplar],
-    threshold: i32,
-) -> Topic {
+/// A known topic after more of it was found: its id and label stay.
+fn grown(corpus: &Corpus<'_>, known: &Topic, candidate: &Candidate, fresh: Topic) -> Topic {
     let mut topic = known.clone();
     let returned = candidate
         .members
         .iter()
         .filter(|place| corpus.documents[**place].topic.is_some())
         .count();
+    topic.status = TopicStatus::Live;
     if returned * 2 < candidate.members.len() {
         // Only newcomers: they are added to what the topic already is.
         for (total, more) in topic.centre.iter_mut().zip(&candidate.centre) {
@@ -302,10 +259,14 @@ fn grown(
         }
         return topic;
     }
-    topic.centre = candidate.centre.clone();
-    topic.threshold = threshold;
-    topic.terms = name.terms.clone();
-    topic.exemplars = exemplars.to_vec();
+    if candidate.takes_theme {
+        (topic.theme_id, topic.theme) = (fresh.theme_id, fresh.theme);
+    }
+    topic.centre = fresh.centre;
+    topic.threshold = fresh.threshold;
+    topic.terms = fresh.terms;
+    topic.exemplars = fresh.exemplars;
+    topic.stability = fresh.stability.or(topic.stability);
     topic
 }
 
@@ -327,7 +288,7 @@ fn exemplars(corpus: &Corpus<'_>, candidate: &Candidate) -> Vec<Exemplar> {
 }
 
 /// One assignment for each document, in order of their keys. What a person pinned stays where it was put.
-fn assignments(
+pub fn assignments(
     corpus: &Corpus<'_>,
     groups: &Groups,
     ids: &[TopicId],

@@ -1,16 +1,19 @@
 //! Finds topics, keeps them, names them. Pure: same documents, same answer, whatever their order.
 //!
-//! The way of a discovery: `corpus` sorts the documents and reads their words (`terms`, `stem`); `graph` finds each
+//! The way of a discovery: `corpus` sorts the documents, reads their words (`terms`, `stem`) and leaves `boilerplate` out; `graph` finds each
 //! one's nearest neighbours by exact integer products (`vector`, `kernel`); `community` cuts that network into groups, as
-//! fine as `granularity` chooses (`silhouette`); `cluster` decides for every document, with the threshold of `vote`; `matching`
+//! fine as `granularity` chooses (`silhouette`), where a `crowd` speaks; `cluster` decides for every document, with the threshold of `vote`; `matching`
 //! recognises known topics; `discovery` describes what was found, with names from `label` and how well it lasts from
 //! `stability`. `assign` gives arrivals the topics of the `registry`, and `why` says of one conversation what speaks for
-//! its topic; `renew` puts topics into the numbers of another encoder. `trend` says what changed.
+//! its topic; `split` takes one apart where a person asks for it, and `review` looks at everything again. `themes` are the
+//! broader groups; `renew` puts topics into the numbers of another encoder. `trend` says what changed.
 
 mod assign;
+mod boilerplate;
 mod cluster;
 mod community;
 mod corpus;
+mod crowd;
 mod discovery;
 mod granularity;
 mod graph;
@@ -19,11 +22,13 @@ mod label;
 mod matching;
 mod registry;
 mod renew;
+mod review;
 mod silhouette;
 mod split;
 mod stability;
 pub mod stem;
 mod terms;
+mod themes;
 pub mod trend;
 mod vector;
 mod vote;
@@ -43,6 +48,7 @@ pub use community::{Resolution, communities};
 pub use graph::{Neighbour, Network, nearest};
 pub use registry::{Edited, Registry};
 pub use renew::renewed;
+pub use review::review;
 pub use split::split;
 pub use terms::{Lexicon, TokenKind};
 pub use vector::Matrix;

@@ -18,6 +18,8 @@ pub struct Registry {
     pub topics: Vec<Topic>,
     /// The log of edits, in order.
     pub edits: Vec<Edit>,
+    /// Topics that a discovery or a review found to be part of another one.
+    pub merged: BTreeMap<TopicId, TopicId>,
 }
 
 /// Where conversations can be put: a topic, with all that people merged into it.
@@ -122,7 +124,10 @@ impl Registry {
 
     /// Replays the edits in order, without those that were taken back.
     pub fn edited(&self) -> Edited {
-        let mut edited = Edited::default();
+        let mut edited = Edited {
+            merged: self.merged.clone(),
+            ..Edited::default()
+        };
         let mut edits: Vec<&Edit> = self.edits.iter().collect();
         edits.sort_by_key(|edit| edit.number);
         let (undone, done): (Vec<&Edit>, Vec<&Edit>) =
@@ -168,7 +173,7 @@ impl Registry {
         for topic in self
             .topics
             .iter()
-            .filter(|topic| topic.status == TopicStatus::Live)
+            .filter(|topic| topic.status != TopicStatus::Merged)
         {
             let id = edited.resolve(&topic.id);
             let site = sites.entry(id).or_insert_with(|| Site {
@@ -255,6 +260,7 @@ mod tests {
         Registry {
             topics: vec![topic("a", "ice"), topic("b", "drain"), topic("c", "app")],
             edits: (1..).zip(edits).map(edit).collect(),
+            merged: BTreeMap::new(),
         }
     }
 

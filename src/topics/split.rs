@@ -7,7 +7,7 @@ use crate::model::{Discovery, TopicId};
 use super::cluster::{Groups, SEED, network};
 use super::community::communities;
 use super::corpus::Corpus;
-use super::discovery::{finish, gathered};
+use super::discovery::{assignments, finish, gathered};
 use super::granularity::trials;
 use super::graph::nearest;
 use super::registry::Registry;
@@ -39,7 +39,8 @@ pub fn split(
             candidate.from = Some(topic.clone());
         }
     }
-    let mut found = finish(&corpus, &groups, &candidates, Vec::new(), registry, now);
+    let (mut found, ids) = finish(&corpus, &groups, &candidates, Vec::new(), registry, now);
+    found.assignments = assignments(&corpus, &groups, &ids, registry);
     found
         .assignments
         .retain(|assignment| assignment.topic.as_ref().is_some_and(|id| id != topic));

@@ -43,11 +43,7 @@ pub fn agreed(network: &Network, repeats: &[Vec<Option<u32>>]) -> Network {
             seen += 1;
             together += u64::from(left == right);
         }
-        if seen == 0 {
-            weight
-        } else {
-            weight * together / seen
-        }
+        (weight * together).checked_div(seen).unwrap_or(weight)
     })
 }
 

@@ -16,12 +16,16 @@ const SUBJECTS: [&str; 4] = [
     "noise of the outdoor fan at night",
 ];
 
-fn at(day: i64) -> DateTime<Utc> {
+pub(in crate::topics) fn at(day: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(day)
 }
 
 /// Documents around a few middles, each with words of its subject and one of its own.
-fn documents(seed: u64, per_subject: usize, subjects: usize) -> Vec<Document> {
+pub(in crate::topics) fn documents(
+    seed: u64,
+    per_subject: usize,
+    subjects: usize,
+) -> Vec<Document> {
     let mut sequence = Sequence(seed);
     let middles: Vec<Vec<f32>> = (0..subjects)
         .map(|_| {
@@ -55,7 +59,7 @@ fn documents(seed: u64, per_subject: usize, subjects: usize) -> Vec<Document> {
     documents
 }
 
-fn found(documents: &[Document]) -> Discovery {
+pub(in crate::topics) fn found(documents: &[Document]) -> Discovery {
     discover(documents, &Registry::default(), &Params::default(), at(0))
 }
 
@@ -79,7 +83,7 @@ fn shuffled(documents: &[Document], seed: u64) -> Vec<Document> {
         .collect()
 }
 
-fn settled(documents: &[Document], discovery: &Discovery) -> Vec<Document> {
+pub(in crate::topics) fn settled(documents: &[Document], discovery: &Discovery) -> Vec<Document> {
     let topics: BTreeMap<&ConversationKey, &Option<TopicId>> = discovery
         .assignments
         .iter()
@@ -92,14 +96,14 @@ fn settled(documents: &[Document], discovery: &Discovery) -> Vec<Document> {
     documents
 }
 
-fn registry(discovery: &Discovery) -> Registry {
+pub(in crate::topics) fn registry(discovery: &Discovery) -> Registry {
     Registry {
         topics: discovery.topics.clone(),
-        edits: Vec::new(),
+        ..Registry::default()
     }
 }
 
-fn edit(number: i64, kind: EditKind) -> Edit {
+pub(in crate::topics) fn edit(number: i64, kind: EditKind) -> Edit {
     Edit {
         number,
         at: at(0),

@@ -10,7 +10,8 @@ use super::error::Failure;
 use crate::app::App;
 use crate::clock;
 use crate::model::{
-    Cadence, ConversationKey, State, Stored, Topic, TopicId, TopicStatus, Visibility, Window,
+    Cadence, ConversationKey, Lineage, State, Stored, Topic, TopicId, TopicStatus, Visibility,
+    Window,
 };
 use crate::steps::{self, Why};
 
@@ -198,6 +199,7 @@ pub async fn topic(
     let first_keys = &keys[..keys.len().min(TICKETS_MAX)];
     let stored = app.store.conversations(first_keys).await?;
     let lineage = app.store.lineage(&row.topic_id).await?;
+    let known = steps::seen_topics(&app.store).await?;
     Ok(TopicView {
         window: shown.map(|window| window.key).unwrap_or_default(),
         categories: shares(&stored),
@@ -205,20 +207,35 @@ pub async fn topic(
         total,
         lineage: lineage
             .into_iter()
-            .map(|(at, what)| (app.config.calendar.day_of(at).to_string(), sentence(&what)))
+            .map(|(at, what)| {
+                let day = app.config.calendar.day_of(at).to_string();
+                (day, sentence(&what, &row.topic_id, &known))
+            })
             .collect(),
         row,
     })
 }
 
-fn sentence(lineage: &crate::model::Lineage) -> String {
-    use crate::model::Lineage;
+/// What became of a topic, as its own page says it.
+fn sentence(lineage: &Lineage, own: &TopicId, topics: &[Topic]) -> String {
+    let label = |id: &TopicId| {
+        let found = topics.iter().find(|topic| topic.id == *id);
+        found.map_or_else(
+            || id.to_string(),
+            |topic| format!("\"{}\" ({id})", topic.label),
+        )
+    };
     match lineage {
         Lineage::New(_) => "found for the first time".to_owned(),
         Lineage::Kept(_) => "found again".to_owned(),
-        Lineage::SplitFrom { from, .. } => format!("split from {from}"),
-        Lineage::MergedInto { topic, into } => format!("{topic} merged into {into}"),
-        Lineage::Gone(_) => "retired".to_owned(),
+        Lineage::SplitFrom { topic, from } if topic == own => format!("split from {}", label(from)),
+        Lineage::SplitFrom { topic, .. } => format!("{} was split from it", label(topic)),
+        Lineage::MergedInto { topic, into } if topic == own => {
+            format!("merged into {}", label(into))
+        }
+        Lineage::MergedInto { topic, .. } => format!("{} was merged into it", label(topic)),
+        Lineage::Dormant(_) => "dormant: no conversations for a long time".to_owned(),
+        Lineage::Back(_) => "back again".to_owned(),
     }
 }
 

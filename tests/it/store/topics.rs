@@ -145,7 +145,7 @@ async fn lineage_is_kept_in_order(store: Store) {
             topic: id("a"),
             into: id("c"),
         },
-        Lineage::Gone(id("b")),
+        Lineage::Dormant(id("b")),
     ];
     for (lineage, at) in [(first.clone(), 1), (second.clone(), 2)] {
         let discovery = Discovery {
@@ -212,6 +212,7 @@ async fn apply(store: &Store) -> u64 {
     let registry = Registry {
         topics: store.topics().await.unwrap(),
         edits: edits.clone(),
+        merged: store.merged_topics().await.unwrap(),
     };
     let edited = registry.edited();
     store.apply_edits(&edits, &edited).await.unwrap()

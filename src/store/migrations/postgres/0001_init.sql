@@ -69,6 +69,7 @@ CREATE TABLE lineage (
 
 CREATE TABLE discoveries (
     number BIGINT PRIMARY KEY,
+    kind TEXT NOT NULL,
     ran_at BIGINT NOT NULL,
     topics BIGINT NOT NULL,
     assignments BIGINT NOT NULL

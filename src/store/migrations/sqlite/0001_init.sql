@@ -68,6 +68,7 @@ CREATE TABLE lineage (
 
 CREATE TABLE discoveries (
     number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
     ran_at INTEGER NOT NULL,
     topics INTEGER NOT NULL,
     assignments INTEGER NOT NULL
