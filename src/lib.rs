@@ -23,6 +23,7 @@ pub mod model;
 pub mod reconcile;
 pub mod schedule;
 pub mod search;
+pub mod section;
 pub mod steps;
 pub mod store;
 pub mod telemetry;

@@ -1,8 +1,6 @@
 //! The configuration: built-in defaults, then the file, then the environment; checked as a whole,
 //! with every mistake at once. Each connector, notifier and step reads its own section in its own file.
 
-mod section;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +12,8 @@ use crate::delivery::DestinationConfig;
 use crate::model::{Calendar, WeekStart};
 use crate::schedule::DigestPlan;
 
-pub use section::{Problem, Reading, Section};
+use crate::section::Section;
+pub use crate::section::{Problem, Reading};
 
 /// The checked configuration of one daemon.
 #[derive(Clone, Debug)]

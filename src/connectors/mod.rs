@@ -13,9 +13,9 @@ pub mod zendesk;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
-use crate::config::Section;
 use crate::model::{Calendar, Record, SourceId};
 use crate::schedule::Schedule;
+use crate::section::Section;
 
 /// A position in a source. Opaque: only its connector reads inside.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use futures_util::future::BoxFuture;
 
 use super::{Notifier, Outgoing, Receipt, SendError, wrong_format};
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+use crate::section::Section;
 
 /// How the files are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::SendError;
-use crate::config::Section;
+use crate::section::Section;
 
 /// Answers are short words; more than this is not read.
 const BODY_BYTES_MAX: usize = 16 * 1024;

@@ -17,8 +17,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::http::{Connection, is_loopback, not_reached};
 use super::{Notifier, Outgoing, Receipt, SendError, fingerprint, wrong_format};
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+use crate::section::Section;
 
 /// How long a mail may take unless configured otherwise: some servers look through it before they
 /// answer, and a mail whose answer is not awaited is sent twice.

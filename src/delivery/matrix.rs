@@ -10,8 +10,8 @@ use url::Url;
 
 use super::http::{Address, Answer, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, fingerprint, wrong_format};
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+use crate::section::Section;
 
 /// Settings of a Matrix room.
 #[derive(Clone, Debug)]

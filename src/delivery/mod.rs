@@ -21,9 +21,9 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
 use crate::model::{DestinationId, DigestId};
+use crate::section::Section;
 
 pub use file::FileFormat;
 pub use mail::Security;
@@ -237,7 +237,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::Reading;
+    use crate::section::Reading;
 
     /// Reads one destination, with the variables that the tests name; gives it and the mistakes.
     fn read(text: &str) -> (DestinationConfig, Vec<String>) {

@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 
 use super::http::{Address, Answer, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, wrong_format};
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+use crate::section::Section;
 
 /// Settings of a Slack channel.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 
 use super::http::{Address, Answer, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, wrong_format};
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+use crate::section::Section;
 
 /// How an old connector begins to tell of a failure.
 const FAILURE: &str = "Webhook message delivery failed";

@@ -8,8 +8,8 @@ use sha2::Sha256;
 
 use super::http::{Address, Connection, TIMEOUT_S, exchange, refusal};
 use super::{Notifier, Outgoing, Receipt, SendError, hexadecimal, wrong_format};
-use crate::config::Section;
 use crate::digest::render::{Format, Rendered};
+use crate::section::Section;
 
 /// Holds `sha256=` and the HMAC-SHA256 of the exact body.
 const SIGNATURE_HEADER: &str = "X-Groundswell-Signature-256";

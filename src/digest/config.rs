@@ -1,7 +1,7 @@
 //! What passes into a digest, and who gets its suggestions: the `[digest]` table.
 
-use crate::config::Section;
 use crate::model::SuggestionKind;
+use crate::section::Section;
 
 /// A digest is read between two visits: more than five items are not read.
 const ITEMS_MAX: i64 = 5;
@@ -116,7 +116,7 @@ impl DigestConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Reading;
+    use crate::section::Reading;
     use std::collections::BTreeMap;
 
     #[test]

@@ -13,8 +13,8 @@ use rayon::prelude::*;
 
 use super::lexical::hash;
 use super::pieces::ends;
-use crate::config::Section;
 use crate::model::{Text, Vector};
+use crate::section::Section;
 
 /// Texts that wait for their vectors from which the fast tier is worth its price.
 const ABOVE: i64 = 200_000;

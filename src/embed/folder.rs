@@ -14,8 +14,8 @@ use tokenizers::Tokenizer;
 
 use super::engine::{Engine, Input, Pooling, TEXTS_AT_ONCE, stopped};
 use super::{EmbedError, Embedder};
-use crate::config::Section;
 use crate::model::{ModelId, Text, Vector};
+use crate::section::Section;
 
 /// Where sentence-transformers and its exporters put the model.
 const MODEL_FILES: [&str; 2] = ["onnx/model.onnx", "model.onnx"];

@@ -12,8 +12,8 @@ pub mod transformer;
 use anyhow::Context;
 use futures_util::future::BoxFuture;
 
-use crate::config::Section;
 use crate::model::{ModelId, Text, Vector};
+use crate::section::Section;
 
 pub use fast::{FastConfig, Learnt};
 pub use folder::{Folder, FolderConfig};
@@ -105,7 +105,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::{Problem, Reading};
+    use crate::section::{Problem, Reading};
 
     fn read(text: &str) -> Result<EmbedConfig, Vec<Problem>> {
         let environment = BTreeMap::from([("EMBED_KEY".to_owned(), "sesame".to_owned())]);

@@ -12,8 +12,8 @@ use url::Url;
 
 use super::pieces::ends;
 use super::{EmbedError, Embedder};
-use crate::config::Section;
 use crate::model::{DIMENSIONS, ModelId, Text, Vector};
+use crate::section::Section;
 
 /// A number of the answer takes at most so many bytes, with room for other fields.
 const ANSWER_BYTES_PER_NUMBER: usize = 40;

@@ -13,7 +13,7 @@ mod redact;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::Section;
+use crate::section::Section;
 
 pub use clean::clean;
 pub use language::detect;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::config::Section;
 use crate::model::{Cadence, DestinationId};
+use crate::section::Section;
 
 pub use due::{Plan, Progress, Work, due, next_at, pull_at};
 

@@ -39,8 +39,8 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::Section;
 use crate::model::{ConversationKey, Discovery, Text, Vector};
+use crate::section::Section;
 
 pub use assign::assign;
 pub use cluster::network;

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use statrs::distribution::{DiscreteCDF, NegativeBinomial};
 
-use crate::config::Section;
 use crate::model::{Cadence, Change, TopicId, TrendState};
+use crate::section::Section;
 
 /// Weeks or months that a count is compared with.
 const BASELINE_WINDOWS: i64 = 8;

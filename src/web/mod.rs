@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::config::Section;
+use crate::section::Section;
 
 /// The most that a request's body may hold; forms are small.
 const BODY_BYTES_MAX: usize = 64 * 1024;

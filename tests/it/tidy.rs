@@ -8,7 +8,7 @@ const LINES_MAX: usize = 400;
 /// Longer files with the reason.
 const LONG_FILES: [(&str, &str); 3] = [
     (
-        "src/config/section.rs",
+        "src/section.rs",
         "one getter for each kind of value, none of them divisible",
     ),
     (

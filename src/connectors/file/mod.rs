@@ -21,8 +21,8 @@ use futures_util::future::BoxFuture;
 
 use super::date::DateOrder;
 use super::{Connector, Cursor, Page, PullError};
-use crate::config::Section;
 use crate::model::SourceId;
+use crate::section::Section;
 
 /// How many records a page holds.
 const PAGE_RECORDS: usize = 1_000;

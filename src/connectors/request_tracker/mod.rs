@@ -19,8 +19,8 @@ use url::Url;
 
 use super::http::{Auth, Client, Failure, Limits};
 use super::{Connector, Cursor, Page, PullError, Skipped, json};
-use crate::config::Section;
 use crate::model::SourceId;
+use crate::section::Section;
 use cursor::LogCursor;
 use serde_json::Value;
 use ticket::Read;

@@ -7,9 +7,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::config::Section;
 use crate::connectors::http::{Auth, Client, Failure};
 use crate::connectors::{PullError, json};
+use crate::section::Section;
 
 /// How requests say who asks.
 #[derive(Clone, Debug)]

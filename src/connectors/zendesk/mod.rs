@@ -17,8 +17,8 @@ use url::Url;
 
 use super::http::{Client, Failure, Limits};
 use super::{Connector, Cursor, Page, PullError, Skipped, json};
-use crate::config::Section;
 use crate::model::{Record, SourceId};
+use crate::section::Section;
 use ticket::{Around, Comments};
 
 pub use auth::Credentials;

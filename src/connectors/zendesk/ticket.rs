@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::ZendeskConfig;
-use crate::config::Section;
 use crate::connectors::http::Client;
 use crate::connectors::json;
 use crate::model::{
     Author, Conversation, ConversationKey, Kind, Message, Record, SourceId, Text, Visibility,
 };
+use crate::section::Section;
 
 /// Which of a ticket's fields the official report is built on.
 #[derive(Clone, Debug, PartialEq, Eq)]

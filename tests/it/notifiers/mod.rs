@@ -9,7 +9,7 @@ pub mod receivers;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use groundswell::config::{Reading, Section};
+use groundswell::section::{Reading, Section};
 use groundswell::delivery::{DestinationConfig, Notifier, Outgoing, SendError, build};
 use groundswell::digest::render::Rendered;
 use groundswell::model::DigestId;
