@@ -4,7 +4,11 @@
 //! stays alone. Of very many documents a sample is clustered and the rest joins it by neighbours, so memory stays
 //! bounded and the cost grows with the number of documents, not with its square.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rayon::prelude::*;
+
+use crate::model::TopicId;
 
 use super::Params;
 use super::community::{Resolution, communities, renumbered};
@@ -114,10 +118,27 @@ impl Graph {
 /// How fine the topics are to be, judged on a sample.
 fn resolution(corpus: &Corpus<'_>, graph: &Graph, params: &Params) -> Resolution {
     if graph.nodes.len() <= TRIAL_SIZE {
-        return granularity::choose(&graph.network, &graph.matrix, SEED);
+        return choose(corpus, graph);
     }
-    let trial = Graph::of(corpus, corpus.sample(TRIAL_SIZE), params);
-    granularity::choose(&trial.network, &trial.matrix, SEED)
+    choose(
+        corpus,
+        &Graph::of(corpus, corpus.sample(TRIAL_SIZE), params),
+    )
+}
+
+fn choose(corpus: &Corpus<'_>, graph: &Graph) -> Resolution {
+    let topic = |node: &u32| {
+        let place = corpus.nodes[*node as usize] as usize;
+        corpus.documents[place].topic.as_ref()
+    };
+    let topics: BTreeSet<&TopicId> = graph.nodes.iter().filter_map(topic).collect();
+    let numbers: BTreeMap<&TopicId, u32> = topics.into_iter().zip(0..).collect();
+    let known: Vec<Option<u32>> = graph
+        .nodes
+        .iter()
+        .map(|node| topic(node).map(|topic| numbers[topic]))
+        .collect();
+    granularity::choose(&graph.network, &graph.matrix, &known, SEED)
 }
 
 /// The network of neighbours: an edge has the weight of the product, twice that when both name each other.

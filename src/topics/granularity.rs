@@ -3,7 +3,8 @@
 //! A ladder of resolutions is tried on a sample. A good one comes back when a fifth of the documents is left out
 //! (stability: the adjusted Rand index between runs on two samples), keeps neighbours together (agreement), and its
 //! groups are dense and apart (silhouette and margin, by cosine). The product decides; finer wins when it is nearly as
-//! good, because topics that are too coarse hide what people must see.
+//! good, because topics that are too coarse hide what people must see. Where topics are known, what is nearly as good and
+//! nearer to them wins, so that a few more conversations do not make all topics coarser or finer.
 
 use rayon::prelude::*;
 
@@ -43,6 +44,8 @@ const SAMPLE_PERCENT: usize = 80;
 const FINER_BONUS: f64 = 0.08;
 /// Steps on either side that a value is averaged with.
 const SMOOTHED_STEPS: usize = 3;
+/// A resolution is nearly the best one with this share of its value.
+const NEARLY: f64 = 0.95;
 /// Least groups, as a share of the root of the number of nodes: fewer say nothing.
 const GROUPS_MIN_BY_ROOT: f64 = 0.15;
 
@@ -61,6 +64,8 @@ pub struct Trial {
     pub silhouette: f64,
     /// Mean difference of the cosines with the own and the next group.
     pub margin: f64,
+    /// How much its groups are the topics that are known: the adjusted Rand index.
+    pub familiarity: f64,
 }
 
 impl Trial {
@@ -73,21 +78,31 @@ impl Trial {
     }
 }
 
-/// The best resolution for a network; `matrix` has the vectors of its nodes.
-pub fn choose(network: &Network, matrix: &Matrix, seed: u64) -> Resolution {
+/// The best resolution for a network; `matrix` has the vectors of its nodes, `known` their topics so far. Among those that are
+/// nearly the best, the one that comes nearest to the known topics: people are used to these.
+pub fn choose(network: &Network, matrix: &Matrix, known: &[Option<u32>], seed: u64) -> Resolution {
     let least = ((network.len() as f64).sqrt() * GROUPS_MIN_BY_ROOT).max(1.0);
-    let trials = trials(network, matrix, seed);
+    let trials = trials(network, matrix, known, seed);
     let sensible: Vec<&Trial> = trials
         .iter()
         .filter(|trial| trial.groups as f64 >= least)
         .collect();
     let values: Vec<f64> = sensible.iter().map(|trial| trial.value()).collect();
-    let best = (0..values.len()).max_by(|left, right| {
+    let smoothed: Vec<f64> = (0..values.len()).map(|at| smooth(&values, at)).collect();
+    let most = smoothed.iter().copied().fold(0.0, f64::max);
+    let is_known = known.iter().any(Option::is_some);
+    let nearly = if is_known { NEARLY } else { 1.0 };
+    let familiarity = |at: &usize| match is_known {
+        true => sensible[*at].familiarity,
+        false => 0.0,
+    };
+    let best = (0..smoothed.len())
+        .filter(|at| smoothed[*at] >= most * nearly)
         // The finer one of equals.
-        smooth(&values, *left)
-            .total_cmp(&smooth(&values, *right))
-            .then(left.cmp(right))
-    });
+        .max_by(|left, right| {
+            let order = familiarity(left).total_cmp(&familiarity(right));
+            order.then(left.cmp(right))
+        });
     best.map_or(PLAIN, |best| sensible[best].resolution)
 }
 
@@ -105,7 +120,7 @@ fn smooth(values: &[f64], at: usize) -> f64 {
 }
 
 /// Measures every resolution of the ladder.
-pub fn trials(network: &Network, matrix: &Matrix, seed: u64) -> Vec<Trial> {
+pub fn trials(network: &Network, matrix: &Matrix, known: &[Option<u32>], seed: u64) -> Vec<Trial> {
     let samples: Vec<Vec<bool>> = (0..SAMPLES)
         .map(|n| sample(network.len(), seed + n))
         .collect();
@@ -127,6 +142,7 @@ pub fn trials(network: &Network, matrix: &Matrix, seed: u64) -> Vec<Trial> {
             agreement: inside(network, &whole),
             silhouette,
             margin,
+            familiarity: agreement(&whole.iter().copied().map(Some).collect::<Vec<_>>(), known),
         }
     };
     LADDER.par_iter().map(measure).collect()
@@ -218,6 +234,9 @@ pub fn agreement(left: &[Option<u32>], right: &[Option<u32>]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Vector;
+    use crate::topics::cluster::network;
+    use crate::topics::graph::{Neighbour, nearest};
 
     #[test]
     fn agreement_is_one_for_equal_and_near_nothing_for_crossed_groups() {
@@ -225,6 +244,40 @@ mod tests {
         assert_eq!(agreement(&some(&[0, 0, 1, 1]), &some(&[5, 5, 3, 3])), 1.0);
         let crossed = agreement(&some(&[0, 0, 1, 1]), &some(&[0, 1, 0, 1]));
         assert!((crossed + 0.5).abs() < 1e-9, "{crossed}");
+    }
+
+    /// Two subjects of three kinds each.
+    fn two_levels() -> Matrix {
+        let vector = |number: i32| {
+            let kind = number / 15;
+            let mut values: Vec<i32> = (0..16).map(|d| (number * 7 + d * 13) % 23 - 11).collect();
+            values[kind as usize] += 80;
+            values[8 + kind as usize / 3] += 60;
+            Vector(values.into_iter().map(|value| value as i8).collect())
+        };
+        let vectors: Vec<Vector> = (0..90).map(vector).collect();
+        Matrix::new(&vectors)
+    }
+
+    #[test]
+    fn known_topics_decide_between_what_is_nearly_as_good() {
+        let matrix = two_levels();
+        let lists: Vec<Vec<Neighbour>> =
+            nearest(&matrix, &matrix, 10, |a, b| a != b, |_, list| list.to_vec());
+        let network = network(&lists);
+        let familiarity = |resolution: Resolution, known: &[Option<u32>]| {
+            let trials = trials(&network, &matrix, known, 1);
+            let same = |trial: &&Trial| trial.resolution == resolution;
+            trials.iter().find(same).unwrap().familiarity
+        };
+        let free = choose(&network, &matrix, &[], 1);
+        for kinds_of_a_topic in [1, 3] {
+            let known: Vec<_> = (0..90).map(|n| Some(n / 15 / kinds_of_a_topic)).collect();
+            let chosen = choose(&network, &matrix, &known, 1);
+            assert!(familiarity(chosen, &known) >= familiarity(free, &known));
+        }
+        let kinds: Vec<_> = (0..90).map(|n| Some(n / 15)).collect();
+        assert!(familiarity(free, &kinds) > 0.9);
     }
 
     #[test]

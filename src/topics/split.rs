@@ -56,7 +56,7 @@ fn parts(corpus: &Corpus<'_>, params: &Params) -> Option<Groups> {
         found.to_vec()
     });
     let network = network(&lists);
-    let mut tried = trials(&network, &matrix, SEED);
+    let mut tried = trials(&network, &matrix, &[], SEED);
     tried.retain(|trial| trial.groups > 1);
     tried.sort_by(|one, other| other.value().total_cmp(&one.value()));
     tried.into_iter().find_map(|trial| {
