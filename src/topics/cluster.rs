@@ -32,6 +32,8 @@ const TRIAL_SIZE: usize = 4_000;
 const NEIGHBOURS_MEANT_FOR: usize = 3_500;
 /// Neighbours grow with the number of nodes, up to so many times.
 const NEIGHBOURS_FACTOR_MAX: usize = 5;
+/// Nodes outside the sample whose vectors are held side by side.
+const DECIDED_AT_ONCE: usize = 65_536;
 /// A product of two unit vectors is 127 times 127; as a weight it is ten bits.
 const WEIGHT_DIVISOR: i32 = 16;
 
@@ -274,14 +276,17 @@ fn settle(
         .zip(&inside)
         .filter_map(|(node, verdict)| Some((*node, verdict.first?)))
         .unzip();
-    let found = verdicts(
-        &corpus.matrix(&rest),
-        &corpus.matrix(&voters),
-        &place_of,
-        &groups.rules,
-        params.neighbours,
-    );
-    for (node, verdict) in rest.into_iter().zip(found) {
-        groups.verdicts[node as usize] = verdict;
+    let voters = corpus.matrix(&voters);
+    for part in rest.chunks(DECIDED_AT_ONCE) {
+        let found = verdicts(
+            &corpus.matrix(part),
+            &voters,
+            &place_of,
+            &groups.rules,
+            params.neighbours,
+        );
+        for (node, verdict) in part.iter().zip(found) {
+            groups.verdicts[*node as usize] = verdict;
+        }
     }
 }

@@ -41,7 +41,12 @@ impl<'a> Corpus<'a> {
         let mut lexicon = Lexicon::default();
         let tokens: Vec<Vec<Token>> = sorted
             .iter()
-            .map(|document| lexicon.read(document.text.as_str(), &document.language))
+            .map(|document| {
+                let mut tokens = lexicon.read(document.text.as_str(), &document.language);
+                // Of a million texts the spare room would be most of the memory.
+                tokens.shrink_to_fit();
+                tokens
+            })
             .collect();
         let mut corpus = Self {
             documents: sorted,

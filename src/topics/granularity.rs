@@ -48,6 +48,10 @@ const SMOOTHED_STEPS: usize = 3;
 const NEARLY: f64 = 0.95;
 /// Least groups, as a share of the root of the number of nodes: fewer say nothing.
 const GROUPS_MIN_BY_ROOT: f64 = 0.15;
+/// The same share for few nodes: two halves of them come back on any sample, which says nothing …
+const GROUPS_MIN_BY_ROOT_OF_FEW: f64 = 0.3;
+/// … up to so many groups.
+const GROUPS_MIN_OF_FEW: f64 = 3.0;
 
 /// What was found out about a resolution.
 #[derive(Clone, Debug)]
@@ -81,7 +85,9 @@ impl Trial {
 /// The best resolution for a network; `matrix` has the vectors of its nodes, `known` their topics so far. Among those that are
 /// nearly the best, the one that comes nearest to the known topics: people are used to these.
 pub fn choose(network: &Network, matrix: &Matrix, known: &[Option<u32>], seed: u64) -> Resolution {
-    let least = ((network.len() as f64).sqrt() * GROUPS_MIN_BY_ROOT).max(1.0);
+    let root = (network.len() as f64).sqrt();
+    let of_few = (root * GROUPS_MIN_BY_ROOT_OF_FEW).min(GROUPS_MIN_OF_FEW);
+    let least = (root * GROUPS_MIN_BY_ROOT).max(of_few).max(1.0);
     let trials = trials(network, matrix, known, seed);
     let sensible: Vec<&Trial> = trials
         .iter()
@@ -98,9 +104,10 @@ pub fn choose(network: &Network, matrix: &Matrix, known: &[Option<u32>], seed: u
     };
     let best = (0..smoothed.len())
         .filter(|at| smoothed[*at] >= most * nearly)
-        // The finer one of equals.
         .max_by(|left, right| {
             let order = familiarity(left).total_cmp(&familiarity(right));
+            let order = order.then(smoothed[*left].total_cmp(&smoothed[*right]));
+            // The finer one of equals.
             order.then(left.cmp(right))
         });
     best.map_or(PLAIN, |best| sensible[best].resolution)

@@ -9,10 +9,10 @@ pub mod receivers;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use groundswell::section::{Reading, Section};
 use groundswell::delivery::{DestinationConfig, Notifier, Outgoing, SendError, build};
 use groundswell::digest::render::Rendered;
 use groundswell::model::DigestId;
+use groundswell::section::{Reading, Section};
 
 /// Secrets that must not be in any text that a person or a log could see.
 pub const SECRET: &str = "hush-hush";
