@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use futures_util::future::BoxFuture;
 use rten::{Model, NodeId, RunOptions, ThreadPool, Value};
 use tokenizers::Tokenizer;
 
 use super::EmbedError;
 use super::pieces::{cut, ends};
-use crate::model::Text;
+use crate::model::{Text, Vector};
 
 /// Pieces of one text; about 1,000 tokens, some 700 English words. Costs 8 short texts at most.
 const PIECES_MAX: usize = 8;
@@ -246,6 +247,16 @@ fn pooled(count: usize, pieces: &[Piece], means: &[Vec<f32>]) -> Vec<Vec<f32>> {
 }
 
 /// The model gave no answer: the same text would fail again.
-pub fn stopped(reason: &str) -> EmbedError {
+fn stopped(reason: &str) -> EmbedError {
     EmbedError::Permanent(format!("the encoder stopped: {reason}"))
+}
+
+/// Work of an encoder on a thread where it holds nobody up.
+pub fn computed(
+    work: impl FnOnce() -> Result<Vec<Vector>, EmbedError> + Send + 'static,
+) -> BoxFuture<'static, Result<Vec<Vector>, EmbedError>> {
+    Box::pin(async move {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|_| Err(stopped("it ended unexpectedly")))
+    })
 }

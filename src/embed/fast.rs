@@ -280,14 +280,7 @@ fn features(text: &Text) -> Row {
 mod tests {
     use super::*;
     use crate::embed::Transformer;
-
-    fn cosine(left: &Vector, right: &Vector) -> f64 {
-        let product = |x: &Vector, y: &Vector| -> f64 {
-            let pairs = x.0.iter().zip(y.0.iter());
-            pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
-        };
-        product(left, right) / (product(left, left) * product(right, right)).sqrt()
-    }
+    use crate::embed::tests::cosine;
 
     /// Texts from a few parts, so that what is left out is made of what is known.
     fn corpus() -> Vec<Text> {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
-use super::engine::{Engine, Input, Pooling, TEXTS_AT_ONCE, stopped};
+use super::engine::{Engine, Input, Pooling, TEXTS_AT_ONCE, computed};
 use super::{EmbedError, Embedder};
 use crate::model::{ModelId, Text, Vector};
 use crate::section::Section;
@@ -145,12 +145,7 @@ impl Embedder for Folder {
 
     fn embed<'a>(&'a self, texts: &'a [Text]) -> BoxFuture<'a, Result<Vec<Vector>, EmbedError>> {
         let (encoder, texts) = (self.clone(), texts.to_vec());
-        Box::pin(async move {
-            match tokio::task::spawn_blocking(move || encoder.encode(&texts)).await {
-                Ok(vectors) => vectors,
-                Err(_) => Err(stopped("it ended unexpectedly")),
-            }
-        })
+        computed(move || encoder.encode(&texts))
     }
 }
 

@@ -166,15 +166,8 @@ fn scrambled(number: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::embed::Transformer;
+    use crate::embed::tests::cosine;
     use crate::model::Text;
-
-    fn cosine(left: &Vector, right: &Vector) -> f64 {
-        let product = |x: &Vector, y: &Vector| -> f64 {
-            let pairs = x.0.iter().zip(y.0.iter());
-            pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
-        };
-        product(left, right) / (product(left, left) * product(right, right)).sqrt()
-    }
 
     fn encode(texts: &[&str]) -> Vec<Vector> {
         let texts: Vec<Text> = texts.iter().map(|text| Text::from(*text)).collect();

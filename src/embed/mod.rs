@@ -107,6 +107,14 @@ mod tests {
     use super::*;
     use crate::section::{Problem, Reading};
 
+    pub(in crate::embed) fn cosine(left: &Vector, right: &Vector) -> f64 {
+        let product = |x: &Vector, y: &Vector| -> f64 {
+            let pairs = x.0.iter().zip(y.0.iter());
+            pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+        };
+        product(left, right) / (product(left, left) * product(right, right)).sqrt()
+    }
+
     fn read(text: &str) -> Result<EmbedConfig, Vec<Problem>> {
         let environment = BTreeMap::from([("EMBED_KEY".to_owned(), "sesame".to_owned())]);
         let reading = Reading::new(environment, ".".into());

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use rten::{ModelOptions, ThreadPool};
 use tokenizers::Tokenizer;
 
-use super::engine::{Engine, Input, Pooling, TEXTS_AT_ONCE, stopped};
+use super::engine::{Engine, Input, Pooling, TEXTS_AT_ONCE, computed};
 use super::lexical::Lexical;
 use super::{EmbedError, Embedder};
 use crate::model::{ModelId, Text, Vector};
@@ -86,12 +86,7 @@ impl Embedder for Transformer {
 
     fn embed<'a>(&'a self, texts: &'a [Text]) -> BoxFuture<'a, Result<Vec<Vector>, EmbedError>> {
         let (encoder, texts) = (self.clone(), texts.to_vec());
-        Box::pin(async move {
-            match tokio::task::spawn_blocking(move || encoder.encode(&texts)).await {
-                Ok(vectors) => vectors,
-                Err(_) => Err(stopped("it ended unexpectedly")),
-            }
-        })
+        computed(move || encoder.encode(&texts))
     }
 }
 
@@ -144,17 +139,10 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::embed::tests::cosine;
 
     fn encode(texts: &[Text]) -> Vec<Vector> {
         Transformer::built_in().unwrap().encode(texts).unwrap()
-    }
-
-    fn cosine(a: &Vector, b: &Vector) -> f64 {
-        let dot = |x: &Vector, y: &Vector| -> f64 {
-            let pairs = x.0.iter().zip(y.0.iter());
-            pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
-        };
-        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
     }
 
     /// A few hundred texts of one word to a thousand, some of the same length and some blank.
