@@ -66,6 +66,10 @@ pub struct OfficialReport {
     pub cadence: Cadence,
     /// What it counts.
     pub basis: ReportBasis,
+    /// The column that it was taken from, where a file has several, such as `solved`; empty where it has one.
+    pub metric: String,
+    /// The time zone that it is said to count in, an IANA name; `None` is not known.
+    pub zone: Option<String>,
     /// Its lines, sorted by window and category, each pair once.
     pub rows: Vec<ReportRow>,
 }

@@ -245,6 +245,7 @@ impl Writing {
     }
 }
 
+pub use reports::{Kept, KnownLayout, ReportVersion};
 pub use summaries::TopicSpan;
 
 impl Store {

@@ -329,6 +329,8 @@ fn report(world: &World) -> OfficialReport {
         name: "service-week.csv".to_owned(),
         cadence: Cadence::Weekly,
         basis: ReportBasis::Unknown,
+        metric: String::new(),
+        zone: None,
         rows: lines
             .into_iter()
             .map(|(category, count)| ReportRow {

@@ -340,6 +340,8 @@ impl Rows {
             name: name.to_owned(),
             cadence,
             basis: basis(&format!("{} {}", layout.header, name.to_lowercase())),
+            metric: String::new(),
+            zone: None,
             rows,
         })
     }

@@ -4,12 +4,16 @@ use groundswell::model::{
     Cadence, DestinationId, Digest, DigestId, OfficialReport, ReportBasis, ReportRow, TopicId,
     Totals, Unassigned,
 };
-use groundswell::store::{ClosedWindow, Closing, Delivery, DeliveryState, Store, WindowCount};
+use groundswell::store::{
+    ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, Store, WindowCount,
+};
 
 use super::support::*;
 
 const CASES: &[Case] = cases![
     a_corrected_report_is_a_new_version,
+    next_months_file_does_not_take_this_months_lines_away,
+    the_metrics_of_a_file_are_kept_together,
     a_window_is_closed_once,
     two_who_close_a_window_do_it_once,
     a_wrong_sum_is_never_published,
@@ -34,6 +38,8 @@ fn report(name: &str, counts: &[(&str, Option<&str>, i64)]) -> OfficialReport {
         name: name.to_owned(),
         cadence: Cadence::Weekly,
         basis: ReportBasis::Closed,
+        metric: String::new(),
+        zone: None,
         rows: rows.collect(),
     }
 }
@@ -59,6 +65,59 @@ async fn a_corrected_report_is_a_new_version(store: Store) {
         [corrected, other]
     );
     assert!(store.reports(Cadence::Daily).await.unwrap().is_empty());
+    let versions = store.report_versions(Some("q1.csv")).await.unwrap();
+    let told: Vec<_> = versions
+        .iter()
+        .map(|one| (one.version, one.imported_at, one.report.rows[0].count))
+        .collect();
+    assert_eq!(told, [(2, minute(4), 4), (1, minute(1), 3)]);
+    assert_eq!(store.report_versions(None).await.unwrap().len(), 3);
+}
+
+async fn next_months_file_does_not_take_this_months_lines_away(store: Store) {
+    let march = report("q.csv", &[("2026-W10", None, 3), ("2026-W11", None, 4)]);
+    let april = report("q.csv", &[("2026-W11", None, 5), ("2026-W12", None, 6)]);
+    let merged = report(
+        "q.csv",
+        &[
+            ("2026-W10", None, 3),
+            ("2026-W11", None, 5),
+            ("2026-W12", None, 6),
+        ],
+    );
+    assert!(store.save_report(&march, minute(1)).await.unwrap().is_new);
+    let kept = store.save_report(&april, minute(2)).await.unwrap();
+    assert_eq!((kept.version, kept.is_new), (2, true));
+    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), [merged]);
+    // What counts otherwise is another thing, and is not mixed with it.
+    let mut opened = april.clone();
+    opened.basis = ReportBasis::Opened;
+    store.save_report(&opened, minute(3)).await.unwrap();
+    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), [opened]);
+}
+
+async fn the_metrics_of_a_file_are_kept_together(store: Store) {
+    let mut opened = report("q.csv", &[("2026-W10", None, 3)]);
+    opened.metric = "opened".to_owned();
+    opened.basis = ReportBasis::Opened;
+    let solved = OfficialReport {
+        metric: "solved".to_owned(),
+        basis: ReportBasis::Closed,
+        zone: Some("Europe/Berlin".to_owned()),
+        ..opened.clone()
+    };
+    let layout = KnownLayout {
+        fingerprint: "ab".to_owned(),
+        choices: "{}".to_owned(),
+    };
+    let both = [solved.clone(), opened.clone()];
+    let kept = store.save_reports(&both, Some(&layout), minute(1)).await;
+    assert!(kept.unwrap().iter().all(|one| one.is_new));
+    let expected = [opened, solved];
+    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), expected);
+    let known = store.report_layout("ab").await.unwrap();
+    assert_eq!(known.as_deref(), Some("{}"));
+    assert_eq!(store.report_layout("cd").await.unwrap(), None);
 }
 
 fn digest(window: &str, days: i64) -> Digest {

@@ -161,14 +161,17 @@ CREATE TABLE encoder (
     is_approximate BIGINT NOT NULL DEFAULT 0
 );
 
+-- A corrected report is a new version; a file with several metrics is several reports of one name.
 CREATE TABLE reports (
     number BIGINT PRIMARY KEY,
     name TEXT COLLATE "C" NOT NULL,
     cadence TEXT COLLATE "C" NOT NULL,
+    metric TEXT COLLATE "C" NOT NULL DEFAULT '',
     version BIGINT NOT NULL,
     basis TEXT COLLATE "C" NOT NULL,
+    zone TEXT COLLATE "C",
     imported_at BIGINT NOT NULL,
-    UNIQUE (name, cadence, version)
+    UNIQUE (name, cadence, metric, version)
 );
 
 CREATE TABLE report_rows (
@@ -178,6 +181,13 @@ CREATE TABLE report_rows (
     category TEXT COLLATE "C",
     conversations BIGINT NOT NULL,
     PRIMARY KEY (report, position)
+);
+
+-- How files with these headers are read: what a person chose once is not asked again.
+CREATE TABLE report_layouts (
+    fingerprint TEXT COLLATE "C" PRIMARY KEY,
+    choices TEXT COLLATE "C" NOT NULL,
+    chosen_at BIGINT NOT NULL
 );
 
 CREATE TABLE digests (

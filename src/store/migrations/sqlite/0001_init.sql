@@ -160,14 +160,17 @@ CREATE TABLE encoder (
     is_approximate INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- A corrected report is a new version; a file with several metrics is several reports of one name.
 CREATE TABLE reports (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
     cadence TEXT NOT NULL,
+    metric TEXT NOT NULL DEFAULT '',
     version INTEGER NOT NULL,
     basis TEXT NOT NULL,
+    zone TEXT,
     imported_at INTEGER NOT NULL,
-    UNIQUE (name, cadence, version)
+    UNIQUE (name, cadence, metric, version)
 ) STRICT;
 
 CREATE TABLE report_rows (
@@ -177,6 +180,13 @@ CREATE TABLE report_rows (
     category TEXT,
     conversations INTEGER NOT NULL,
     PRIMARY KEY (report, position)
+) STRICT;
+
+-- How files with these headers are read: what a person chose once is not asked again.
+CREATE TABLE report_layouts (
+    fingerprint TEXT PRIMARY KEY NOT NULL,
+    choices TEXT NOT NULL,
+    chosen_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE digests (
