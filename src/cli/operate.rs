@@ -130,9 +130,9 @@ pub async fn forget(args: &ForgetArgs, config: Config) -> anyhow::Result<()> {
         (Some(text), _) => {
             let key = ConversationKey::parse(text)
                 .ok_or_else(|| WrongUsage(format!("{text} is not a key; give source/id")))?;
-            u64::from(app.store.forget_conversation(&key).await?)
+            u64::from(app.store.forget_conversation(&key, clock::now()).await?)
         }
-        (None, Some(requester)) => app.store.forget_requester(requester).await?,
+        (None, Some(requester)) => app.store.forget_requester(requester, clock::now()).await?,
         (None, None) => 0,
     };
     crate::search::catch_up(&app.store, &app.index).await?;

@@ -26,6 +26,21 @@ impl State {
     }
 }
 
+/// What a source said of a conversation before it said something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// When Groundswell heard of the change.
+    pub until: DateTime<Utc>,
+    /// When it was opened, as it was told then.
+    pub created_at: DateTime<Utc>,
+    /// When it was solved or closed, as it was told then.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// The official category then.
+    pub category: Option<String>,
+    /// Why it did not count, if it did not.
+    pub exclusion: Option<Exclusion>,
+}
+
 /// A conversation as counting sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {

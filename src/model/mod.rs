@@ -21,7 +21,7 @@ pub use digest::{
     CategoryShare, Cause, Change, Digest, Finding, FindingKind, Item, OfficialSide, Quote,
     Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
 };
-pub use fact::{Fact, State};
+pub use fact::{Earlier, Fact, State};
 pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, TopicId};
 pub use text::Text;
 pub use topic::{

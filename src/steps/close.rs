@@ -10,10 +10,14 @@ use crate::changes::changes;
 use crate::counting::{Counts, count_windows};
 use crate::digest::{self, Inputs, Outcome, Published};
 use crate::model::{Change, DestinationId, OfficialReport, SourceId, State, TopicId, Window};
-use crate::store::{ClosedWindow, Closing, WindowCount};
+use crate::store::{Closed, ClosedWindow, Closing, Origin, WindowCount};
 
 /// How many earlier windows are looked through for late arrivals.
 const REVISED_WINDOWS: u32 = 4;
+
+/// How often a window is counted again because something changed while it was counted. Only pages and commands beside the
+/// worker change anything then.
+const COUNTED_MAX: u32 = 5;
 
 /// Closes one window. `incomplete` sources are named in its digest; only the newest window of a cadence is sent.
 pub async fn close(
@@ -23,7 +27,27 @@ pub async fn close(
     is_newest: bool,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    for _ in 0..COUNTED_MAX {
+        if count_and_close(app, window, incomplete, is_newest, now).await? != Closed::Outdated {
+            return Ok(());
+        }
+    }
+    let (cadence, key) = (window.cadence, &window.key);
+    anyhow::bail!(
+        "conversations kept changing while the {cadence} window {key} was counted; it is closed later"
+    )
+}
+
+async fn count_and_close(
+    app: &App,
+    window: &Window,
+    incomplete: &[SourceId],
+    is_newest: bool,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Closed> {
     let config = &app.config;
+    // Read before anything is counted: whatever changes from here on makes the closing outdated.
+    let as_of = app.store.last_change().await?;
     // Windows from before the first conversation are not windows in which nothing was said.
     let begun = app.store.span().await?.map(|(first, _)| first);
     let begun = begun.map_or(window.start, |first| {
@@ -67,16 +91,15 @@ pub async fn close(
         .map(|(_, counts)| counts.clone())
         .unwrap_or_default();
     let outcome = digest::compose(&draft, &stored);
-    let closing = closing(
-        window,
-        &counts,
-        outcome,
-        recipients(app, window, is_newest),
-        now,
-    );
+    let recipients = recipients(app, window, is_newest);
+    let origin = Origin {
+        as_of,
+        read: draft.keys(),
+    };
+    let closing = closing(window, &counts, outcome, recipients, origin, now);
     let reason = closing.closed.reason.clone();
-    let is_new = app.store.close_window(&closing).await?;
-    if is_new {
+    let closed = app.store.close_window(&closing).await?;
+    if closed == Closed::Written {
         let share = counts.unassigned() * 1000 / counts.counted().max(1);
         app.metrics
             .unassigned
@@ -88,7 +111,7 @@ pub async fn close(
             "closed {} {key}", window.cadence.noun()
         );
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// How far back counting must reach for a window: its baseline and its course.
@@ -193,6 +216,7 @@ fn closing(
     counts: &Counts,
     outcome: Outcome,
     destinations: Vec<DestinationId>,
+    origin: Origin,
     now: DateTime<Utc>,
 ) -> Closing {
     let (digest, reason) = match outcome {
@@ -216,6 +240,7 @@ fn closing(
         counts: frozen(counts),
         digest,
         destinations,
+        origin,
     }
 }
 

@@ -136,7 +136,7 @@ pub(super) fn key(row: &AnyRow) -> anyhow::Result<ConversationKey> {
     Ok(ConversationKey::new(source, id))
 }
 
-fn exclusion(row: &AnyRow, column: usize) -> anyhow::Result<Option<Exclusion>> {
+pub(super) fn exclusion(row: &AnyRow, column: usize) -> anyhow::Result<Option<Exclusion>> {
     match get::<Option<&str>>(row, column)? {
         Some(_) => word(row, column, Exclusion::parse).map(Some),
         None => Ok(None),

@@ -8,13 +8,13 @@ use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 
 use super::sql::{ManyRows, count, first, get, instant, plain, run, sql, whole, word};
-use super::{ClosedWindow, Closing, DeliveryState, Store, WindowCount, Writing};
+use super::{Closed, ClosedWindow, Closing, DeliveryState, Store, WindowCount, Writing};
 use crate::model::{Cadence, Digest, DigestId, TopicId};
 
 impl Store {
-    /// Closes a window: counts, digest and its deliveries in one transaction. False if the window was closed
-    /// before: then nothing is written.
-    pub async fn close_window(&self, closing: &Closing) -> anyhow::Result<bool> {
+    /// Closes a window: counts, digest and its deliveries in one transaction, if the window is open and nothing
+    /// changed since it was counted.
+    pub async fn close_window(&self, closing: &Closing) -> anyhow::Result<Closed> {
         check(closing)?;
         let closed = &closing.closed;
         let mut writing = self.begin().await?;
@@ -26,7 +26,10 @@ impl Store {
             .await?
             .is_some()
         {
-            return Ok(false);
+            return Ok(Closed::Before);
+        }
+        if writing.last_committed != closing.origin.as_of {
+            return Ok(Closed::Outdated);
         }
         if let Some(digest) = &closing.digest {
             write_digest(&mut writing, digest, closed.closed_at).await?;
@@ -34,7 +37,7 @@ impl Store {
         }
         let add = sql(
             "INSERT INTO windows (cadence, window_key, closed_at, conversations, digest, \
-                       reason) VALUES ($1, $2, $3, $4, $5, $6)",
+                       reason, as_of) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         );
         let add = add
             .bind(closed.cadence.as_str())
@@ -42,11 +45,13 @@ impl Store {
             .bind(closed.closed_at.timestamp_micros())
             .bind(whole(closed.conversations))
             .bind(closed.digest.as_ref().map(|id| id.0.clone()))
-            .bind(plain(&closed.reason));
+            .bind(plain(&closed.reason))
+            .bind(closing.origin.as_of);
         run(writing.connection(), add).await?;
+        note_read(&mut writing, closing).await?;
         write_counts(&mut writing, closing).await?;
         writing.commit().await?;
-        Ok(true)
+        Ok(Closed::Written)
     }
 
     /// Newest first.
@@ -171,6 +176,20 @@ async fn write_deliveries(writing: &mut Writing, closing: &Closing) -> anyhow::R
         values
             .text(DeliveryState::Waiting.as_str())
             .time(closing.closed.closed_at);
+    })
+    .await
+}
+
+/// Notes whose words were read, so that they are kept when they are replaced.
+async fn note_read(writing: &mut Writing, closing: &Closing) -> anyhow::Result<()> {
+    let rows = ManyRows {
+        before: "UPDATE conversations SET read_change = v.column3 FROM (",
+        row: "($, $, $)",
+        after: ") AS v WHERE conversations.source = v.column1 AND conversations.id = v.column2",
+    };
+    rows.all(writing, &closing.origin.read, |key, values| {
+        let values = values.text(key.source.as_str()).text(&key.id);
+        values.number(closing.origin.as_of);
     })
     .await
 }

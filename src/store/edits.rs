@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::conversations::key;
 use super::dialect::ListParameter;
+use super::history::{keep, only_topic};
 use super::sql::{ManyRows, all, composed, first, get, instant, json_list, plain, run, sql};
 use super::topics::{next_number, write_assignments, write_lineage, write_topics};
 use super::{Store, Writing};
@@ -76,21 +77,28 @@ impl Store {
         let (topics, pinned) = touched(edits);
         let mut writing = self.begin().await?;
         let mut moved = Vec::new();
-        for (key, found, topic) in touched_rows(&mut writing, &topics, &pinned).await? {
-            let wanted = match (edited.pinned(&key), &found) {
+        let placed = touched_rows(&mut writing, &topics, &pinned).await?;
+        let mut superseded = Vec::new();
+        for (key, found, topic, version) in &placed {
+            let wanted = match (edited.pinned(key), found) {
                 (Some(pinned), _) => Some(pinned),
                 (None, Some(found)) => Some(edited.resolve(found)),
                 (None, None) => None,
             };
             if wanted != topic.as_ref() {
-                moved.push((key, wanted.cloned(), writing.next_change()));
+                let by = writing.next_change();
+                if writing.was_counted(*version) {
+                    superseded.push(only_topic(key.source.as_str(), &key.id, by));
+                }
+                moved.push((key, wanted, by));
             }
         }
+        keep(&mut writing, &superseded).await?;
         MOVED_ROWS
             .all(&mut writing, &moved, |(key, topic, change), values| {
                 let values = values.text(key.source.as_str()).text(&key.id);
                 values
-                    .optional_text(topic.as_ref().map(TopicId::as_str))
+                    .optional_text(topic.map(TopicId::as_str))
                     .number(*change);
             })
             .await?;
@@ -145,7 +153,7 @@ fn touched(edits: &[Edit]) -> (BTreeSet<&str>, BTreeSet<&ConversationKey>) {
     (topics, pinned)
 }
 
-type Placed = (ConversationKey, Option<TopicId>, Option<TopicId>);
+type Placed = (ConversationKey, Option<TopicId>, Option<TopicId>, i64);
 
 async fn touched_rows(
     writing: &mut Writing,
@@ -156,9 +164,9 @@ async fn touched_rows(
         let topic = |column| -> anyhow::Result<Option<TopicId>> {
             Ok(get::<Option<String>>(row, column)?.map(TopicId))
         };
-        Ok((key(row)?, topic(2)?, topic(3)?))
+        Ok((key(row)?, topic(2)?, topic(3)?, get(row, 4)?))
     };
-    const PLACED: &str = "SELECT source, id, found_topic, topic FROM conversations \
+    const PLACED: &str = "SELECT source, id, found_topic, topic, change_number FROM conversations \
                           WHERE exclusion IS NULL AND judged_hash IS NOT NULL";
     let listed = writing.dialect.listed(ListParameter::First);
     let ask = composed(format!(

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::dialect::ListParameter;
-use super::sql::{ManyRows, all, composed, from_micros, get, json_list, plain, run, sql};
+use super::history::{self, Superseded, keep};
+use super::sql::{ManyRows, Statement, all, composed, from_micros, get, json_list, plain, run};
 use super::{Store, Writing};
 use crate::model::{ConversationKey, Exclusion, SourceId};
 
@@ -24,60 +25,111 @@ pub(super) struct Tombstone {
     pub stored_at: DateTime<Utc>,
 }
 
+/// What `forget` reads of a conversation.
+const FORGOTTEN: &str = "SELECT source, id, updated_at, stored_at, text_hash, change_number, \
+                         read_change, exclusion FROM conversations WHERE is_forgotten = 0 AND";
+
 impl Store {
-    /// Erases the words and identity of one conversation for good: the helpdesk's later versions of it are
-    /// ignored. False if it is not stored.
-    pub async fn forget_conversation(&self, key: &ConversationKey) -> anyhow::Result<bool> {
-        let ask = sql(
-            "SELECT source, id, updated_at, stored_at, text_hash FROM conversations \
-                       WHERE source = $1 AND id = $2 AND is_forgotten = 0",
-        );
+    /// Erases the words and identity of one conversation for good, in what closed windows counted too: the helpdesk's
+    /// later versions of it are ignored. False if it is not stored.
+    pub async fn forget_conversation(
+        &self,
+        key: &ConversationKey,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let ask = composed(format!("{FORGOTTEN} source = $1 AND id = $2"));
         let ask = ask.bind(plain(key.source.as_str())).bind(plain(&key.id));
-        Ok(self.forget(ask).await? > 0)
+        let mut writing = self.begin().await?;
+        let forgotten = forget(&mut writing, ask, now).await?;
+        writing.commit().await?;
+        Ok(!forgotten.is_empty())
     }
 
     /// Erases the words and identity of all conversations of a requester, given by the pseudonym under which
-    /// they are stored.
-    pub async fn forget_requester(&self, requester: &str) -> anyhow::Result<u64> {
-        let ask = sql(
-            "SELECT source, id, updated_at, stored_at, text_hash FROM conversations \
-                       WHERE requester = $1 AND is_forgotten = 0 ORDER BY source, id",
-        );
-        self.forget(ask.bind(plain(requester))).await
-    }
-
-    async fn forget(&self, ask: super::sql::Statement) -> anyhow::Result<u64> {
+    /// they are stored; also what is kept of conversations that are theirs no longer, or were deleted.
+    pub async fn forget_requester(
+        &self,
+        requester: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<u64> {
+        let requester = plain(requester);
+        // A deleted conversation tells only in its history whose it was.
+        let ask = composed(format!(
+            "{FORGOTTEN} (requester = $1 OR (exclusion IN ('deleted', 'merged') AND EXISTS \
+             (SELECT 1 FROM conversation_history h WHERE h.source = conversations.source \
+             AND h.id = conversations.id AND h.requester = $1))) ORDER BY source, id"
+        ));
         let mut writing = self.begin().await?;
-        let found = all(writing.connection(), ask, |row| {
-            let (source, id): (String, String) = (get(row, 0)?, get(row, 1)?);
-            let (at, stored_at) = (from_micros(get(row, 2)?)?, from_micros(get(row, 3)?)?);
-            let text_hash: String = get(row, 4)?;
-            Ok((source, id, at, stored_at, text_hash))
-        });
-        let mut tombstones = Vec::new();
-        let mut hashes = BTreeSet::new();
-        for (source, id, at, stored_at, text_hash) in found.await? {
-            hashes.insert(text_hash);
-            tombstones.push(Tombstone {
-                source,
-                id,
-                at,
-                reason: Exclusion::Deleted,
-                merged_into: None,
-                is_forgotten: true,
-                number: writing.next_change(),
-                stored_at,
-            });
-        }
-        write_tombstones(&mut writing, &tombstones).await?;
-        for tombstone in &tombstones {
-            let source = SourceId(tombstone.source.clone());
-            erase_words(&mut writing, &source, &[&tombstone.id]).await?;
-        }
-        forget_vectors(&mut writing, &hashes).await?;
+        let before = history::of_requester(&mut writing, &requester).await?;
+        let mut forgotten = forget(&mut writing, ask.bind(requester), now).await?;
+        history::erase(&mut writing, &before, now).await?;
+        forgotten.extend(before);
         writing.commit().await?;
-        Ok(tombstones.len() as u64)
+        Ok(forgotten.len() as u64)
     }
+}
+
+async fn forget(
+    writing: &mut Writing,
+    ask: Statement,
+    now: DateTime<Utc>,
+) -> anyhow::Result<BTreeSet<ConversationKey>> {
+    let found = all(writing.connection(), ask, |row| {
+        let (source, id): (String, String) = (get(row, 0)?, get(row, 1)?);
+        let (at, stored_at) = (from_micros(get(row, 2)?)?, from_micros(get(row, 3)?)?);
+        let (text_hash, version): (String, i64) = (get(row, 4)?, get(row, 5)?);
+        let was_read = get::<i64>(row, 6)? > 0;
+        let was_deleted = get::<Option<&str>>(row, 7)? == Some(Exclusion::Deleted.as_str());
+        Ok((
+            source,
+            id,
+            at,
+            stored_at,
+            text_hash,
+            version,
+            was_read || !was_deleted,
+        ))
+    });
+    let mut tombstones = Vec::new();
+    let mut hashes = BTreeSet::new();
+    let mut kept = Vec::new();
+    for (source, id, at, stored_at, text_hash, version, is_kept) in found.await? {
+        hashes.insert(text_hash);
+        kept.push((writing.was_counted(version), is_kept));
+        tombstones.push(Tombstone {
+            source,
+            id,
+            at,
+            reason: Exclusion::Deleted,
+            merged_into: None,
+            is_forgotten: true,
+            number: writing.next_change(),
+            stored_at,
+        });
+    }
+    let superseded = tombstones.iter().zip(kept);
+    let superseded = superseded.filter(|(_, (was_counted, is_kept))| *was_counted || *is_kept);
+    let superseded: Vec<Superseded<'_>> = superseded
+        .map(|(tombstone, (was_counted, _))| Superseded {
+            source: &tombstone.source,
+            id: &tombstone.id,
+            by: tombstone.number,
+            at: Some(now),
+            was_counted,
+            was_read: true,
+        })
+        .collect();
+    keep(writing, &superseded).await?;
+    write_tombstones(writing, &tombstones).await?;
+    for tombstone in &tombstones {
+        let source = SourceId(tombstone.source.clone());
+        erase_words(writing, &source, &[&tombstone.id]).await?;
+    }
+    let key = |tombstone: &Tombstone| ConversationKey::new(&*tombstone.source, &*tombstone.id);
+    let keys: BTreeSet<ConversationKey> = tombstones.iter().map(key).collect();
+    history::erase(writing, &keys, now).await?;
+    forget_vectors(writing, &hashes).await?;
+    Ok(keys)
 }
 
 /// A tombstone keeps what counting needs (times, kind, category) and loses who and what.

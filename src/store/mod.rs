@@ -10,6 +10,9 @@ mod digests;
 mod edits;
 mod encoder;
 mod erase;
+mod fingerprint;
+mod history;
+mod news;
 mod open;
 mod pages;
 mod progress;
@@ -196,6 +199,28 @@ pub struct Closing {
     pub digest: Option<Digest>,
     /// Who gets it.
     pub destinations: Vec<DestinationId>,
+    /// What all of it was computed from.
+    pub origin: Origin,
+}
+
+/// What a closing was computed from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The last change that was counted. If the feed has moved on since, nothing is written.
+    pub as_of: i64,
+    /// Conversations whose words were read; these words are kept for as long as the digest.
+    pub read: Vec<ConversationKey>,
+}
+
+/// What became of a closing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It is written.
+    Written,
+    /// The window was closed before: nothing is written.
+    Before,
+    /// Something changed since it was counted: nothing is written, count again.
+    Outdated,
 }
 
 /// The database. Clones share its connections; the lock is let go with the last one.
@@ -222,6 +247,8 @@ struct Writing {
     dialect: Dialect,
     last_committed: i64,
     last: i64,
+    /// The last change that a closed window counted.
+    last_counted: i64,
 }
 
 impl Writing {
@@ -233,6 +260,11 @@ impl Writing {
     fn next_change(&mut self) -> i64 {
         self.last += 1;
         self.last
+    }
+
+    /// Whether a closed window counted the version of this change.
+    fn was_counted(&self, change: i64) -> bool {
+        change <= self.last_counted
     }
 
     /// Raises the counter as the last statement, and commits.
@@ -266,11 +298,15 @@ impl Store {
         let last = first(&mut transaction, take, |row| get::<i64>(row, 0))
             .await?
             .context("the database has lost its change counter; restore it from a backup")?;
+        // Only now, when nobody else can close a window any more.
+        let ask = sql("SELECT max(as_of) FROM windows");
+        let counted = first(&mut transaction, ask, |row| get::<Option<i64>>(row, 0)).await?;
         Ok(Writing {
             transaction,
             dialect: self.inner.dialect,
             last_committed: last,
             last,
+            last_counted: counted.flatten().unwrap_or(0),
         })
     }
 

@@ -1,20 +1,20 @@
 //! Saving a page: conversations, deletions, merges, what was skipped, and the cursor, in one transaction.
 //!
 //! Pages may repeat and come out of order. What is stored only moves forward in `updated_at`, and a version
-//! with the same content changes nothing. `decide` is the whole rule.
+//! with the same content changes nothing. `news` has the rule.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use chrono::{DateTime, Utc};
-use sqlx::any::AnyRow;
 
 use super::conversations::MERGED_INTO;
-use super::dialect::ListParameter;
 use super::erase::{Tombstone, erase_words, forget_vectors, write_tombstones};
+use super::history::{Superseded, keep};
+use super::news::{Decision, Head, News, decide, heads};
 use super::rows::{NewRow, content_hash, is_removed, touch_rows, write_rows};
-use super::sql::{all, composed, get, json_list, plain, sql};
+use super::sql::{all, get, plain, sql};
 use super::{CleanPage, Saved, Store, Writing};
 use crate::model::{Conversation, Exclusion, SourceId, Stored, Text};
 
@@ -40,25 +40,6 @@ impl Store {
         super::progress::advance(&mut writing, source, page, saved, now).await?;
         writing.commit().await?;
         Ok(saved)
-    }
-}
-
-/// What a page says of one conversation.
-#[derive(Clone, Copy, Debug)]
-enum News<'a> {
-    Version(&'a Stored),
-    Deleted(DateTime<Utc>),
-    Merged(&'a str, DateTime<Utc>),
-}
-
-impl News<'_> {
-    /// When it happened; at the same instant a removal comes after a version.
-    fn order(&self) -> (DateTime<Utc>, u8) {
-        match self {
-            News::Version(stored) => (stored.conversation.updated_at, 0),
-            News::Merged(_, at) => (*at, 1),
-            News::Deleted(at) => (*at, 2),
-        }
     }
 }
 
@@ -105,68 +86,6 @@ fn rounds<'a>(
     Ok(rounds)
 }
 
-/// What is stored of a conversation, as far as `decide` needs it.
-#[derive(Clone, Debug)]
-struct Head {
-    updated_at: i64,
-    stored_at: i64,
-    was_seen: bool,
-    is_forgotten: bool,
-    exclusion: Option<String>,
-    text_hash: String,
-    /// Empty where only a removal was ever told.
-    content_hash: String,
-    topic: Option<String>,
-    score: Option<f64>,
-    also: Option<String>,
-    judged_hash: Option<String>,
-}
-
-/// What becomes of a piece of news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decision {
-    /// Older than what is stored, or the same.
-    Ignore,
-    /// Same content, but newer: only the time moves on, so that no older version can come between.
-    Touch,
-    /// Never seen.
-    Insert,
-    /// Another content, or back from deletion.
-    Replace,
-    /// Words away, a tombstone stays.
-    Bury,
-}
-
-fn decide(head: Option<&Head>, news: &News<'_>, content_hash: &str) -> Decision {
-    let at = news.order().0.timestamp_micros();
-    let is_removal = !matches!(news, News::Version(_));
-    let Some(head) = head else {
-        return if is_removal {
-            Decision::Bury
-        } else {
-            Decision::Insert
-        };
-    };
-    let reason = head.exclusion.as_deref();
-    let is_tombstone = matches!(reason, Some("deleted" | "merged"));
-    if head.is_forgotten || at < head.updated_at {
-        return Decision::Ignore;
-    }
-    let is_same = match news {
-        News::Version(_) => head.content_hash == content_hash,
-        News::Deleted(_) => reason == Some("deleted"),
-        News::Merged(..) => reason == Some("merged"),
-    };
-    match (is_same, at > head.updated_at) {
-        (true, true) => Decision::Touch,
-        (true, false) => Decision::Ignore,
-        (false, _) if is_removal => Decision::Bury,
-        // A version from the very instant of the deletion is from before it.
-        (false, false) if is_tombstone => Decision::Ignore,
-        (false, _) => Decision::Replace,
-    }
-}
-
 async fn save_round(
     writing: &mut Writing,
     source: &SourceId,
@@ -174,7 +93,7 @@ async fn save_round(
     now: DateTime<Utc>,
     saved: &mut Saved,
 ) -> anyhow::Result<()> {
-    let heads = heads(writing, source, &round).await?;
+    let heads = heads(writing, source, round.keys().map(String::as_str)).await?;
     let pinned = pinned(writing, source).await?;
     let mut changes = Changes::default();
     for (id, news) in &round {
@@ -192,6 +111,9 @@ async fn save_round(
             (Decision::Bury, _) => {
                 saved.removed += 1;
                 let number = writing.next_change();
+                let old =
+                    head.and_then(|head| head.superseded(writing, source, id, news, (number, now)));
+                changes.superseded.extend(old);
                 changes.bury(source, id, news, head, number, now);
             }
             (_, News::Version(stored)) => {
@@ -202,6 +124,9 @@ async fn save_round(
                     &mut saved.changed
                 }) += 1;
                 let number = writing.next_change();
+                let old =
+                    head.and_then(|head| head.superseded(writing, source, id, news, (number, now)));
+                changes.superseded.extend(old);
                 let is_pinned = pinned.contains(id);
                 changes.replace(id, stored, head, is_pinned, content_hash, number, now);
             }
@@ -216,6 +141,7 @@ async fn save_round(
 /// What a round writes.
 #[derive(Default)]
 struct Changes<'a> {
+    superseded: Vec<Superseded<'a>>,
     touched: Vec<(&'a String, DateTime<Utc>)>,
     tombstones: Vec<Tombstone>,
     rows: Vec<NewRow<'a>>,
@@ -289,6 +215,7 @@ impl<'a> Changes<'a> {
     }
 
     async fn write(self, writing: &mut Writing, source: &SourceId) -> anyhow::Result<()> {
+        keep(writing, &self.superseded).await?;
         touch_rows(writing, source, &self.touched).await?;
         write_rows(writing, &self.rows).await?;
         write_tombstones(writing, &self.tombstones).await?;
@@ -320,43 +247,6 @@ fn without_words_if_removed(stored: &Stored) -> Cow<'_, Stored> {
         text: Text::default(),
         text_hash: String::new(),
         language: String::new(),
-    })
-}
-
-async fn heads(
-    writing: &mut Writing,
-    source: &SourceId,
-    round: &Round<'_>,
-) -> anyhow::Result<BTreeMap<String, Head>> {
-    let ids = json_list(round.keys().map(String::as_str));
-    let ask = composed(format!(
-        "SELECT id, updated_at, stored_at, \
-         CASE WHEN created_at IS NULL THEN 0 ELSE 1 END, is_forgotten, exclusion, text_hash, \
-         content_hash, topic, score, also_topic, judged_hash \
-         FROM conversations WHERE source = $1 AND id IN ({})",
-        writing.dialect.listed(ListParameter::Second)
-    ));
-    let heads = all(
-        writing.connection(),
-        ask.bind(source.0.clone()).bind(ids),
-        |row| Ok((get(row, 0)?, head(row)?)),
-    );
-    Ok(heads.await?.into_iter().collect())
-}
-
-fn head(row: &AnyRow) -> anyhow::Result<Head> {
-    Ok(Head {
-        updated_at: get(row, 1)?,
-        stored_at: get(row, 2)?,
-        was_seen: get::<i32>(row, 3)? == 1,
-        is_forgotten: get::<i64>(row, 4)? == 1,
-        exclusion: get(row, 5)?,
-        text_hash: get(row, 6)?,
-        content_hash: get(row, 7)?,
-        topic: get(row, 8)?,
-        score: get(row, 9)?,
-        also: get(row, 10)?,
-        judged_hash: get(row, 11)?,
     })
 }
 

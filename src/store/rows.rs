@@ -69,11 +69,13 @@ const CONVERSATION_ROWS: ManyRows = ManyRows {
 };
 
 const WORD_ROWS: ManyRows = ManyRows {
-    before: "INSERT INTO words (source, id, subject, messages, tags, attributes, url, text)",
-    row: "($, $, $, $, $, $, $, $)",
+    before: "INSERT INTO words (source, id, subject, messages, tags, attributes, url, text, \
+             change_number)",
+    row: "($, $, $, $, $, $, $, $, $)",
     after: "ON CONFLICT (source, id) DO UPDATE SET subject = excluded.subject, \
                messages = excluded.messages, tags = excluded.tags, \
-               attributes = excluded.attributes, url = excluded.url, text = excluded.text",
+               attributes = excluded.attributes, url = excluded.url, text = excluded.text, \
+               change_number = excluded.change_number",
 };
 
 /// Writes conversations and, unless they were removed, their words.
@@ -91,7 +93,8 @@ pub(super) async fn write_rows(writing: &mut Writing, rows: &[NewRow<'_>]) -> an
                 .text(&tags_json(&conversation.tags))
                 .text(&attributes_json(&conversation.attributes))
                 .optional_text(conversation.url.as_deref())
-                .text(row.stored.text.as_str());
+                .text(row.stored.text.as_str())
+                .number(row.number);
         })
         .await
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
 use super::dialect::ListParameter;
+use super::history::{keep, only_topic};
 use super::sql::{
     ManyRows, all, composed, first, get, instant, json_list, optional_instant, plain, run, sql,
     whole, word,
@@ -237,22 +238,29 @@ pub(super) async fn write_assignments(
         let ids = json_list(of_source.keys().map(String::as_str));
         let listed = writing.dialect.listed(ListParameter::Second);
         let ask = composed(format!(
-            "SELECT id, topic FROM conversations \
+            "SELECT id, topic, change_number FROM conversations \
              WHERE source = $1 AND exclusion IS NULL AND id IN ({listed})"
         ));
         let ask = ask.bind(plain(source)).bind(ids);
         let found = all(writing.connection(), ask, |row| {
-            Ok((get::<String>(row, 0)?, get::<Option<String>>(row, 1)?))
+            let before: (Option<String>, i64) = (get(row, 1)?, get(row, 2)?);
+            Ok((get::<String>(row, 0)?, before))
         });
         let mut rows = Vec::new();
         // In the order of the ids, so that the same assignments get the same numbers everywhere.
-        for (id, before) in found.await?.into_iter().collect::<BTreeMap<_, _>>() {
-            let assignment = of_source[&id];
+        let found: BTreeMap<_, _> = found.await?.into_iter().collect();
+        let mut superseded = Vec::new();
+        for (id, (before, version)) in &found {
+            let assignment = of_source[id];
             let after = assignment.topic.as_ref().map(TopicId::as_str);
             let is_changed = before.as_deref() != after;
             let change = is_changed.then(|| writing.next_change());
+            if let Some(by) = change.filter(|_| writing.was_counted(*version)) {
+                superseded.push(only_topic(source, id, by));
+            }
             rows.push(NewAssignment { assignment, change });
         }
+        keep(writing, &superseded).await?;
         ASSIGNMENT_ROWS
             .all(writing, &rows, |row, values| {
                 let assignment = row.assignment;

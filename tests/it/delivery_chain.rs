@@ -8,7 +8,7 @@ use groundswell::clock;
 use groundswell::delivery::{Destinations, build_all, deliver_due};
 use groundswell::digest::render::{Format, Rendered, render};
 use groundswell::model::{DestinationId, Digest, DigestId};
-use groundswell::store::{ClosedWindow, Closing, DeliveryState, Location, Store};
+use groundswell::store::{Closed, ClosedWindow, Closing, DeliveryState, Location, Origin, Store};
 use serde_json::Value;
 
 use crate::delivery_real::{MailServer, Mailbox, Room, eventually, saved_webhooks};
@@ -99,8 +99,9 @@ async fn publish(store: &Store, digest: &Digest) {
         counts: Vec::new(),
         digest: Some(digest.clone()),
         destinations: NAMES.map(DestinationId::from).to_vec(),
+        origin: Origin::default(),
     };
-    assert!(store.close_window(&closing).await.unwrap());
+    assert_eq!(store.close_window(&closing).await.unwrap(), Closed::Written);
 }
 
 /// Delivers until nothing waits: the room's server may ask for patience.

@@ -105,7 +105,10 @@ async fn the_index_follows_the_store() {
         assert_eq!(ids(&index, "state:unassigned"), ["1"]);
 
         remove(&store, "2", minute(20)).await;
-        store.forget_requester("person-of-1").await.unwrap();
+        store
+            .forget_requester("person-of-1", minute(3000))
+            .await
+            .unwrap();
         catch_up(&store, &index).await.unwrap();
         assert_eq!(index.count(), 0);
         assert_eq!(

@@ -12,7 +12,9 @@ use groundswell::delivery::{
 };
 use groundswell::digest::render::Format;
 use groundswell::model::{Cadence, DestinationId, Digest, DigestId, Totals, Unassigned};
-use groundswell::store::{ClosedWindow, Closing, Delivery, DeliveryState, Location, Store};
+use groundswell::store::{
+    Closed, ClosedWindow, Closing, Delivery, DeliveryState, Location, Origin, Store,
+};
 use tempfile::TempDir;
 
 const BASE_URL: &str = "http://127.0.0.1:8080";
@@ -137,7 +139,8 @@ impl Bench {
     /// Closes a day with a digest for these destinations.
     async fn publish(&self, day: u32, destinations: &[&str]) {
         let closing = closing(day, destinations);
-        assert!(self.store.close_window(&closing).await.unwrap());
+        let closed = self.store.close_window(&closing).await.unwrap();
+        assert_eq!(closed, Closed::Written);
     }
 
     async fn deliver(&self, now: DateTime<Utc>) -> usize {
@@ -197,6 +200,7 @@ fn closing(day: u32, destinations: &[&str]) -> Closing {
             .iter()
             .map(|id| DestinationId::from(*id))
             .collect(),
+        origin: Origin::default(),
     }
 }
 

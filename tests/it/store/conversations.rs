@@ -426,9 +426,24 @@ async fn a_forgotten_conversation_stays_forgotten(store: Store) {
     save(&store, std::slice::from_ref(&one)).await;
     embed(&store).await;
     let before = store.last_change().await.unwrap();
-    assert!(store.forget_conversation(&key("1")).await.unwrap());
-    assert!(!store.forget_conversation(&key("1")).await.unwrap());
-    assert!(!store.forget_conversation(&key("none")).await.unwrap());
+    assert!(
+        store
+            .forget_conversation(&key("1"), minute(3000))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .forget_conversation(&key("1"), minute(3000))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .forget_conversation(&key("none"), minute(3000))
+            .await
+            .unwrap()
+    );
     let feed = store.changes_after(before, 10).await.unwrap();
     assert_eq!(feed.len(), 1);
     assert!(feed[0].stored.text.is_blank());
@@ -449,8 +464,14 @@ async fn a_requester_is_forgotten_everywhere(store: Store) {
         one.conversation.requester = Some("p-17".to_owned());
     }
     save(&store, &some).await;
-    assert_eq!(store.forget_requester("p-17").await.unwrap(), 2);
-    assert_eq!(store.forget_requester("p-17").await.unwrap(), 0);
+    assert_eq!(
+        store.forget_requester("p-17", minute(3000)).await.unwrap(),
+        2
+    );
+    assert_eq!(
+        store.forget_requester("p-17", minute(3000)).await.unwrap(),
+        0
+    );
     let states: Vec<State> = all_facts(&store)
         .await
         .into_iter()

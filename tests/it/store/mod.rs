@@ -3,6 +3,7 @@
 
 mod conversations;
 mod feed;
+mod history;
 mod migrations;
 mod opening;
 mod progress;

@@ -24,7 +24,12 @@ fn a_second_groundswell_is_kept_out() {
             let beside = Store::open_shared(&database.location).await.unwrap();
             assert_eq!(beside.last_change().await.unwrap(), 1);
             // A command beside the daemon may write, too.
-            assert!(beside.forget_conversation(&key("1")).await.unwrap());
+            assert!(
+                beside
+                    .forget_conversation(&key("1"), minute(3000))
+                    .await
+                    .unwrap()
+            );
             assert_eq!(store.last_change().await.unwrap(), 2);
             beside.close().await;
 
@@ -221,7 +226,10 @@ fn erased_words_are_gone_from_the_file() {
         store.close().await;
         assert!(holds("xylophone") && holds("marimba"));
         let store = Store::open(&database.location).await.unwrap();
-        store.forget_conversation(&key("1")).await.unwrap();
+        store
+            .forget_conversation(&key("1"), minute(3000))
+            .await
+            .unwrap();
         store.close().await;
         assert!(!holds("xylophone") && holds("marimba"));
     });

@@ -5,7 +5,7 @@ use groundswell::model::{
     Totals, Unassigned,
 };
 use groundswell::store::{
-    ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, Store, WindowCount,
+    Closed, ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, Origin, Store, WindowCount,
 };
 
 use super::support::*;
@@ -180,16 +180,17 @@ fn closing(window: &str, days: i64) -> Closing {
         ],
         digest: Some(digest),
         destinations: ["slack", "mail"].map(DestinationId::from).to_vec(),
+        origin: Origin::default(),
     }
 }
 
 async fn a_window_is_closed_once(store: Store) {
     let first = closing("2026-W10", 0);
-    assert!(store.close_window(&first).await.unwrap());
+    assert_eq!(store.close_window(&first).await.unwrap(), Closed::Written);
     let mut second = closing("2026-W10", 0);
     second.closed.closed_at = minute(99);
     second.destinations.push(DestinationId::from("late"));
-    assert!(!store.close_window(&second).await.unwrap());
+    assert_eq!(store.close_window(&second).await.unwrap(), Closed::Before);
 
     let closed = store.closed_windows(Cadence::Weekly, 10).await.unwrap();
     assert_eq!(closed, std::slice::from_ref(&first.closed));
@@ -214,7 +215,7 @@ async fn two_who_close_a_window_do_it_once(store: Store) {
     let both = [close(), close()];
     let mut done = 0;
     for one in both {
-        done += u32::from(one.await.unwrap());
+        done += u32::from(one.await.unwrap() == Closed::Written);
     }
     assert_eq!(done, 1);
 }
@@ -244,7 +245,7 @@ async fn a_quiet_window_has_no_digest(store: Store) {
     quiet.closed.conversations = 0;
     quiet.closed.reason = "nothing passed the gate".to_owned();
     quiet.counts.clear();
-    assert!(store.close_window(&quiet).await.unwrap());
+    assert_eq!(store.close_window(&quiet).await.unwrap(), Closed::Written);
     let closed = store.closed_windows(Cadence::Weekly, 10).await.unwrap();
     assert_eq!(closed, [quiet.closed]);
     assert!(store.digest_ids(10).await.unwrap().is_empty());
@@ -253,7 +254,8 @@ async fn a_quiet_window_has_no_digest(store: Store) {
 
 async fn windows_and_digests_come_newest_first(store: Store) {
     for (window, days) in [("2026-W11", 7), ("2026-W10", 0), ("2026-W12", 14)] {
-        assert!(store.close_window(&closing(window, days)).await.unwrap());
+        let closed = store.close_window(&closing(window, days)).await;
+        assert_eq!(closed.unwrap(), Closed::Written);
     }
     let closed = store.closed_windows(Cadence::Weekly, 2).await.unwrap();
     let keys: Vec<&str> = closed.iter().map(|one| one.window.as_str()).collect();

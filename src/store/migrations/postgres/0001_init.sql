@@ -89,7 +89,7 @@ CREATE TABLE edits (
 );
 
 -- What counting needs. `topic` is where a conversation counts: `found_topic`, with people's edits on
--- top. The words lie in a table of their own, so that counting never reads them
+-- top. `read_change` is the change as of which the last closing read the words. The words lie in a table of their own, so that counting never reads them
 -- and a change of topic never rewrites them. A tombstone of a conversation that was never seen
 -- has no created_at and lies in no window.
 CREATE TABLE conversations (
@@ -121,6 +121,7 @@ CREATE TABLE conversations (
     found_topic TEXT COLLATE "C",
     also_topic TEXT COLLATE "C",
     judged_hash TEXT COLLATE "C",
+    read_change BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (source, id)
 );
 CREATE INDEX conversations_by_change ON conversations (change_number);
@@ -138,8 +139,59 @@ CREATE TABLE words (
     attributes TEXT COLLATE "C" NOT NULL,
     url TEXT COLLATE "C",
     text TEXT COLLATE "C" NOT NULL,
+    change_number BIGINT NOT NULL,
     PRIMARY KEY (source, id),
     FOREIGN KEY (source, id) REFERENCES conversations (source, id)
+);
+
+-- Versions that were replaced: what a closed window counted, and what an official report may have
+-- counted. Each held from its own change up to, not including, the one that replaced it. A time
+-- stands where the source replaced it, none where only its topic changed. `forget` leaves the
+-- fingerprint of what it erased.
+CREATE TABLE conversation_history (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    from_change BIGINT NOT NULL,
+    to_change BIGINT NOT NULL,
+    superseded_at BIGINT,
+    erased_at BIGINT,
+    fingerprint TEXT COLLATE "C",
+    kind TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    closed_at BIGINT,
+    stored_at BIGINT NOT NULL,
+    exclusion TEXT COLLATE "C",
+    merged_into TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    category TEXT COLLATE "C",
+    account TEXT COLLATE "C",
+    requester TEXT COLLATE "C",
+    channel TEXT COLLATE "C",
+    product TEXT COLLATE "C",
+    priority TEXT COLLATE "C",
+    csat DOUBLE PRECISION,
+    reopens BIGINT NOT NULL,
+    language TEXT COLLATE "C" NOT NULL,
+    text_hash TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C",
+    PRIMARY KEY (source, id, from_change)
+);
+
+-- The same of words, only where a closing had read them.
+CREATE TABLE word_history (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    from_change BIGINT NOT NULL,
+    to_change BIGINT NOT NULL,
+    erased_at BIGINT,
+    fingerprint TEXT COLLATE "C",
+    subject TEXT COLLATE "C",
+    messages TEXT COLLATE "C",
+    tags TEXT COLLATE "C",
+    attributes TEXT COLLATE "C",
+    url TEXT COLLATE "C",
+    text TEXT COLLATE "C",
+    PRIMARY KEY (source, id, from_change)
 );
 
 -- Approximate ones come from the fast tier and are replaced in the background.
@@ -201,6 +253,7 @@ CREATE TABLE digests (
     content TEXT COLLATE "C" NOT NULL
 );
 
+-- `as_of` is the last change that was counted.
 CREATE TABLE windows (
     cadence TEXT COLLATE "C" NOT NULL,
     window_key TEXT COLLATE "C" NOT NULL,
@@ -208,8 +261,10 @@ CREATE TABLE windows (
     conversations BIGINT NOT NULL,
     digest TEXT COLLATE "C" REFERENCES digests (id),
     reason TEXT COLLATE "C" NOT NULL,
+    as_of BIGINT NOT NULL,
     PRIMARY KEY (cadence, window_key)
 );
+CREATE INDEX windows_by_as_of ON windows (as_of);
 
 -- The topic is empty where a state has none.
 CREATE TABLE window_counts (

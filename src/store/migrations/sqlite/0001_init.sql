@@ -88,7 +88,7 @@ CREATE TABLE edits (
 ) STRICT;
 
 -- What counting needs. `topic` is where a conversation counts: `found_topic`, with people's edits on
--- top. The words lie in a table of their own, so that counting never reads them
+-- top. `read_change` is the change as of which the last closing read the words. The words lie in a table of their own, so that counting never reads them
 -- and a change of topic never rewrites them. A tombstone of a conversation that was never seen
 -- has no created_at and lies in no window.
 CREATE TABLE conversations (
@@ -120,6 +120,7 @@ CREATE TABLE conversations (
     found_topic TEXT,
     also_topic TEXT,
     judged_hash TEXT,
+    read_change INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, id)
 ) STRICT;
 CREATE INDEX conversations_by_change ON conversations (change_number);
@@ -137,9 +138,60 @@ CREATE TABLE words (
     attributes TEXT NOT NULL,
     url TEXT,
     text TEXT NOT NULL,
+    change_number INTEGER NOT NULL,
     PRIMARY KEY (source, id),
     FOREIGN KEY (source, id) REFERENCES conversations (source, id)
 ) STRICT;
+
+-- Versions that were replaced: what a closed window counted, and what an official report may have
+-- counted. Each held from its own change up to, not including, the one that replaced it. A time
+-- stands where the source replaced it, none where only its topic changed. `forget` leaves the
+-- fingerprint of what it erased.
+CREATE TABLE conversation_history (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    from_change INTEGER NOT NULL,
+    to_change INTEGER NOT NULL,
+    superseded_at INTEGER,
+    erased_at INTEGER,
+    fingerprint TEXT,
+    kind TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    stored_at INTEGER NOT NULL,
+    exclusion TEXT,
+    merged_into TEXT,
+    status TEXT,
+    category TEXT,
+    account TEXT,
+    requester TEXT,
+    channel TEXT,
+    product TEXT,
+    priority TEXT,
+    csat REAL,
+    reopens INTEGER NOT NULL,
+    language TEXT NOT NULL,
+    text_hash TEXT NOT NULL,
+    topic TEXT,
+    PRIMARY KEY (source, id, from_change)
+) STRICT, WITHOUT ROWID;
+
+-- The same of words, only where a closing had read them.
+CREATE TABLE word_history (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    from_change INTEGER NOT NULL,
+    to_change INTEGER NOT NULL,
+    erased_at INTEGER,
+    fingerprint TEXT,
+    subject TEXT,
+    messages TEXT,
+    tags TEXT,
+    attributes TEXT,
+    url TEXT,
+    text TEXT,
+    PRIMARY KEY (source, id, from_change)
+) STRICT, WITHOUT ROWID;
 
 -- Approximate ones come from the fast tier and are replaced in the background.
 CREATE TABLE vectors (
@@ -200,6 +252,7 @@ CREATE TABLE digests (
     content TEXT NOT NULL
 ) STRICT;
 
+-- `as_of` is the last change that was counted.
 CREATE TABLE windows (
     cadence TEXT NOT NULL,
     window_key TEXT NOT NULL,
@@ -207,8 +260,10 @@ CREATE TABLE windows (
     conversations INTEGER NOT NULL,
     digest TEXT REFERENCES digests (id),
     reason TEXT NOT NULL,
+    as_of INTEGER NOT NULL,
     PRIMARY KEY (cadence, window_key)
 ) STRICT;
+CREATE INDEX windows_by_as_of ON windows (as_of);
 
 -- The topic is empty where a state has none.
 CREATE TABLE window_counts (
