@@ -27,11 +27,16 @@ pub fn changes(
 ) -> BTreeMap<TopicId, Change> {
     let cadence = windows[place].0.cadence;
     let first = place.saturating_sub(params.baseline(cadence));
-    let baseline = &windows[first..place];
+    // One more than the baseline: the window before is judged together with this one, too.
+    let before = &windows[first.saturating_sub(1)..place];
     let mut topics: BTreeSet<&TopicId> = windows[place].1.topics().collect();
-    topics.extend(baseline.iter().flat_map(|(_, counts)| counts.topics()));
+    topics.extend(
+        windows[first..place]
+            .iter()
+            .flat_map(|(_, counts)| counts.topics()),
+    );
     let course = |topic: &TopicId| Course {
-        before: baseline
+        before: before
             .iter()
             .map(|(_, counts)| counts.topic(topic))
             .collect(),
@@ -42,23 +47,21 @@ pub fn changes(
         .into_iter()
         .map(|topic| (topic.clone(), course(topic)))
         .collect();
-    trend::changes(&courses, &exposure(baseline, &windows[place].0), params)
+    let exposure = exposure(before, &windows[place].0);
+    trend::changes(&courses, &exposure, cadence, params)
 }
 
 /// What windows usually hold: a weekday, a month of some length.
-fn exposure(baseline: &[(Window, Counts)], window: &Window) -> Exposure {
+fn exposure(before: &[(Window, Counts)], window: &Window) -> Exposure {
     let length = |window: &Window| window.end - window.start;
     match window.cadence {
         Cadence::Daily => {
-            let totals: Vec<u64> = baseline
-                .iter()
-                .map(|(_, counts)| counts.counted())
-                .collect();
+            let totals: Vec<u64> = before.iter().map(|(_, counts)| counts.counted()).collect();
             Exposure::of_days(&totals)
         }
-        Cadence::Weekly => Exposure::even(baseline.len()),
+        Cadence::Weekly => Exposure::even(before.len()),
         Cadence::Monthly => {
-            let lengths: Vec<_> = baseline.iter().map(|(window, _)| length(window)).collect();
+            let lengths: Vec<_> = before.iter().map(|(window, _)| length(window)).collect();
             Exposure::of_lengths(&lengths, length(window))
         }
     }

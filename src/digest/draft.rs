@@ -303,6 +303,7 @@ fn topic_facts(
         windows: 0,
         low: 0.0,
         high: 0.0,
+        pair: None,
     };
     let days = tallies.days.get(&topic.id);
     let days = tallies.all_days.iter().map(|day| {

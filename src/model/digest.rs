@@ -129,6 +129,22 @@ pub struct Change {
     pub low: f64,
     /// Upper end of that interval.
     pub high: f64,
+    /// This window and the one before, where only both together show the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Pair>,
+}
+
+/// Two windows in a row, taken together, against the windows before both.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Conversations in both.
+    pub conversations: u64,
+    /// Mean conversations a window before both.
+    pub baseline: f64,
+    /// Lower end of the 95 % interval of the count that this predicts for both.
+    pub low: f64,
+    /// Upper end of that interval.
+    pub high: f64,
 }
 
 /// How many of a topic's conversations are filed under one official category.

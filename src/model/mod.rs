@@ -18,7 +18,7 @@ pub use conversation::{
     Author, Conversation, Exclusion, Kind, Message, Record, Stored, Visibility,
 };
 pub use digest::{
-    CategoryShare, Cause, Change, Digest, Finding, FindingKind, Item, OfficialSide, Quote,
+    CategoryShare, Cause, Change, Digest, Finding, FindingKind, Item, OfficialSide, Pair, Quote,
     Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
 };
 pub use fact::{Earlier, Fact, State};

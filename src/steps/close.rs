@@ -114,10 +114,10 @@ async fn count_and_close(
     Ok(closed)
 }
 
-/// How far back counting must reach for a window: its baseline and its course.
+/// How far back counting must reach for a window: its baseline, the window judged with it, and its course.
 pub fn counted_from(app: &App, window: &Window) -> DateTime<Utc> {
     let course = app.config.digest.course_windows;
-    let back = course.max(app.config.trend.baseline(window.cadence) + 1);
+    let back = course.max(app.config.trend.baseline(window.cadence) + 2);
     let mut first = window.clone();
     for _ in 1..back {
         first = app.config.calendar.previous(&first);

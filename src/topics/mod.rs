@@ -15,6 +15,7 @@ mod community;
 mod corpus;
 mod crowd;
 mod discovery;
+mod exposure;
 mod granularity;
 mod graph;
 mod kernel;

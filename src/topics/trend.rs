@@ -5,16 +5,20 @@
 //! counts that vary more than Poisson widen it by their dispersion (variance over mean, at least 1).
 //! Days of the week differ, and months in length: what a window usually holds of everything is its exposure, and a topic
 //! is expected to have its share of it. Sundays are not compared with Mondays.
+//! A window is judged alone and together with the one before: a burst of a few days, a birth or a death shows in two small
+//! counts before it shows in one. Reference: scan statistics (Naus, JASA 60, 1965); health surveillance adds up days for
+//! the same reason (Hutwagner et al., Journal of Urban Health 80, 2003, method C3).
 //! A count is called a change only if it is rare under that prediction, also after correcting for
 //! looking at all topics of the window at once (Benjamini and Hochberg, 1995), and large enough to matter.
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
 use statrs::distribution::{DiscreteCDF, NegativeBinomial};
 
-use crate::model::{Cadence, Change, TopicId, TrendState};
+use crate::model::{Cadence, Change, Pair, TopicId, TrendState};
 use crate::section::Section;
+
+pub use super::exposure::Exposure;
 
 /// Weeks or months that a count is compared with.
 const BASELINE_WINDOWS: i64 = 8;
@@ -26,6 +30,8 @@ const BASELINE_WINDOWS_MIN: i64 = 3;
 const CONVERSATIONS_MIN: i64 = 4;
 /// Share of false alarms that is accepted among what is called a change.
 const FALSE_ALARMS: f64 = 0.1;
+/// The same for days, whose use is to warn early: the week tells what was true.
+const FALSE_ALARMS_DAILY: f64 = 0.2;
 /// The interval shown holds so much of the prediction.
 const INTERVAL: f64 = 0.95;
 
@@ -40,8 +46,10 @@ pub struct TrendParams {
     pub baseline_windows_min: u32,
     /// Fewer conversations are never called a change.
     pub conversations_min: u64,
-    /// Share of false alarms that is accepted among what is called a change.
+    /// Share of false alarms that is accepted among what is called a change in a week or month.
     pub false_alarms: f64,
+    /// The same for days.
+    pub false_alarms_daily: f64,
 }
 
 impl Default for TrendParams {
@@ -52,6 +60,7 @@ impl Default for TrendParams {
             baseline_windows_min: BASELINE_WINDOWS_MIN as u32,
             conversations_min: CONVERSATIONS_MIN as u64,
             false_alarms: FALSE_ALARMS,
+            false_alarms_daily: FALSE_ALARMS_DAILY,
         }
     }
 }
@@ -70,6 +79,11 @@ impl TrendParams {
             conversations_min: section.number("conversations_min", CONVERSATIONS_MIN, 2..=10_000)
                 as u64,
             false_alarms: section.decimal("false_alarms", FALSE_ALARMS, 0.0001..=0.5),
+            false_alarms_daily: section.decimal(
+                "false_alarms_daily",
+                FALSE_ALARMS_DAILY,
+                0.0001..=0.5,
+            ),
         };
         section.finish();
         params
@@ -82,67 +96,19 @@ impl TrendParams {
             Cadence::Weekly | Cadence::Monthly => self.baseline_windows as usize,
         }
     }
-}
 
-/// What each window usually holds of everything, relative to the others: the windows before, oldest first, and the one
-/// that is judged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Exposure {
-    before: Vec<f64>,
-    now: f64,
-}
-
-impl Exposure {
-    /// Windows that do not differ.
-    pub fn even(before: usize) -> Self {
-        Self {
-            before: vec![1.0; before],
-            now: 1.0,
-        }
-    }
-
-    /// Days: each weekday's mean of all conversations in the days before, oldest first, drawn towards the mean of all days
-    /// as if it had been seen once more on each weekday.
-    pub fn of_days(totals: &[u64]) -> Self {
-        let mean = totals.iter().sum::<u64>() as f64 / totals.len().max(1) as f64;
-        if mean == 0.0 {
-            return Self::even(totals.len());
-        }
-        // Counted backwards from the day that is judged, equal remainders are equal weekdays.
-        let of = |weekday: usize| {
-            let same = totals.iter().rev().skip((weekday + 6) % 7).step_by(7);
-            let (sum, days) = same.fold((mean, 1.0), |(sum, days), total| {
-                (sum + *total as f64, days + 1.0)
-            });
-            sum / days / mean
-        };
-        let weekdays: Vec<f64> = (0..7).map(of).collect();
-        let before = (1..=totals.len()).rev().map(|back| weekdays[back % 7]);
-        Self {
-            before: before.collect(),
-            now: weekdays[0],
-        }
-    }
-
-    /// Windows of such lengths.
-    pub fn of_lengths(before: &[TimeDelta], now: TimeDelta) -> Self {
-        let seconds = |length: &TimeDelta| length.num_seconds().max(1) as f64;
-        let mean = before.iter().map(seconds).sum::<f64>() / before.len().max(1) as f64;
-        Self {
-            before: before.iter().map(|length| seconds(length) / mean).collect(),
-            now: if before.is_empty() {
-                1.0
-            } else {
-                seconds(&now) / mean
-            },
+    fn false_alarms(&self, cadence: Cadence) -> f64 {
+        match cadence {
+            Cadence::Daily => self.false_alarms_daily,
+            Cadence::Weekly | Cadence::Monthly => self.false_alarms,
         }
     }
 }
 
-/// A topic's counts: the baseline, oldest first, and the window that is judged.
+/// A topic's counts: the windows before, oldest first, and the window that is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
-    /// Counts of the windows before, oldest first.
+    /// Counts of the windows before, oldest first: the baseline and one more, as far as there are any.
     pub before: Vec<u64>,
     /// The count of the window.
     pub now: u64,
@@ -150,113 +116,186 @@ pub struct Course {
     pub was_seen_earlier: bool,
 }
 
-/// How every topic of a window moves. All courses have as many windows before as the exposure.
+/// How every topic of a window moves. All courses have as many windows before as the exposure; `cadence` says how many of
+/// them make a baseline.
 pub fn changes(
     courses: &BTreeMap<TopicId, Course>,
     exposure: &Exposure,
+    cadence: Cadence,
     params: &TrendParams,
 ) -> BTreeMap<TopicId, Change> {
-    let judged: Vec<_> = courses
+    let judged: Vec<Judged> = courses
         .values()
-        .map(|course| Prediction::of(course, exposure).judge(course))
+        .map(|course| judge(course, exposure, params.baseline(cadence), params))
         .collect();
     let rarities: Vec<f64> = judged.iter().map(|judged| judged.rarity).collect();
-    let limit = discovery_limit(&rarities, params.false_alarms);
-    let change = |(course, judged): (&Course, Judged)| Change {
-        state: state(course, &judged, judged.rarity <= limit, params),
-        baseline: judged.baseline,
-        windows: course.before.len() as u32,
-        low: judged.low,
-        high: judged.high,
-    };
-    let changes = courses.values().zip(judged).map(change);
+    let limit = discovery_limit(&rarities, params.false_alarms(cadence));
+    let changes = judged.iter().map(|judged| judged.change(limit));
     courses.keys().cloned().zip(changes).collect()
 }
 
-fn state(course: &Course, judged: &Judged, is_rare: bool, params: &TrendParams) -> TrendState {
-    let is_known = course.before.len() >= params.baseline_windows_min as usize;
-    let was_there = course.before.iter().any(|count| *count > 0);
-    let is_more = course.now as f64 > judged.expected;
-    let is_enough = course.now.max(judged.expected.round() as u64) >= params.conversations_min;
-    if !(is_known && is_rare && is_enough) {
-        return TrendState::Steady;
-    }
-    match (is_more, was_there) {
-        (true, false) if course.was_seen_earlier => TrendState::Back,
-        (true, false) => TrendState::New,
-        (true, true) => TrendState::Rising,
-        (false, _) if course.now == 0 => TrendState::Gone,
-        (false, _) => TrendState::Falling,
-    }
-}
-
-/// What the baseline predicts for the next window.
-struct Prediction {
-    baseline: f64,
-    expected: f64,
-    counts: Option<NegativeBinomial>,
-}
-
-/// A count against its prediction.
+/// A topic's count against what the windows before make likely, alone and with the window before.
 struct Judged {
-    /// Mean of the windows before.
+    alone: Look,
+    pair: Option<Look>,
+    /// Chance of something at least so rare in either look.
+    rarity: f64,
+    was_seen_earlier: bool,
+}
+
+impl Judged {
+    fn change(&self, limit: f64) -> Change {
+        let pair = self
+            .pair
+            .as_ref()
+            .filter(|pair| pair.rarity < self.alone.rarity);
+        let is_rare = self.rarity <= limit && self.rarity < 1.0;
+        let pair = pair.filter(|_| is_rare);
+        let state = match is_rare {
+            true => pair.unwrap_or(&self.alone).state(self.was_seen_earlier),
+            false => TrendState::Steady,
+        };
+        Change {
+            state,
+            baseline: self.alone.baseline,
+            windows: self.alone.windows,
+            low: self.alone.low,
+            high: self.alone.high,
+            pair: pair.map(|pair| Pair {
+                conversations: pair.count,
+                baseline: pair.baseline,
+                low: pair.low,
+                high: pair.high,
+            }),
+        }
+    }
+}
+
+/// Looks at the window alone, and at it together with the window before: what lasts is seen in two small numbers sooner
+/// than in one (a scan over one and two windows). Two looks are two chances of a false alarm.
+fn judge(course: &Course, exposure: &Exposure, baseline: usize, params: &TrendParams) -> Judged {
+    let alone = Look::at(course, exposure, 1, baseline);
+    let pair = (course.before.len() > 1).then(|| Look::at(course, exposure, 2, baseline));
+    let pair = pair.filter(|pair| pair.may_claim(params));
+    let rarest = [
+        Some(&alone).filter(|look| look.may_claim(params)),
+        pair.as_ref(),
+    ];
+    let rarest = rarest.into_iter().flatten().map(|look| look.rarity);
+    let looks = if course.before.len() > 1 { 2.0 } else { 1.0 };
+    Judged {
+        rarity: (looks * rarest.fold(1.0, f64::min)).min(1.0),
+        alone,
+        pair,
+        was_seen_earlier: course.was_seen_earlier,
+    }
+}
+
+/// The last one or two windows of a course against the windows before them.
+struct Look {
+    /// Conversations in these windows.
+    count: u64,
+    /// Windows before.
+    windows: u32,
+    /// Their mean.
     baseline: f64,
-    /// What the baseline makes likely for this window.
+    /// What they make likely.
     expected: f64,
+    /// Ends of the interval of what they make likely.
     low: f64,
     high: f64,
-    /// Chance of a count at least so far from the prediction, on either side.
+    /// Chance of a count at least so far from it, on either side.
     rarity: f64,
+    /// Whether each of these windows lies on the same side of what is expected of it.
+    is_of_one_mind: bool,
 }
 
-impl Prediction {
-    fn of(course: &Course, exposure: &Exposure) -> Self {
-        let windows = course.before.len() as f64;
-        if windows == 0.0 {
-            return Self {
-                baseline: 0.0,
-                expected: 0.0,
-                counts: None,
-            };
+impl Look {
+    fn at(course: &Course, exposure: &Exposure, length: usize, baseline: usize) -> Self {
+        let end = course.before.len() + 1 - length;
+        let from = end.saturating_sub(baseline);
+        let (before, seen) = (&course.before[from..end], &exposure.before[from..end]);
+        let counts = course.before[end..].iter().copied().chain([course.now]);
+        let counts: Vec<u64> = counts.collect();
+        let lengths: Vec<f64> = exposure.before[end..]
+            .iter()
+            .copied()
+            .chain([exposure.now])
+            .collect();
+        let count = counts.iter().sum();
+        let look = Self {
+            count,
+            windows: before.len() as u32,
+            baseline: 0.0,
+            expected: 0.0,
+            low: 0.0,
+            high: 0.0,
+            rarity: 1.0,
+            is_of_one_mind: false,
+        };
+        if before.is_empty() {
+            return look;
         }
-        let sum = course.before.iter().sum::<u64>() as f64;
-        let seen: f64 = exposure.before.iter().sum();
-        // Half a conversation more: Jeffreys' prior, which also keeps a baseline of zeros from being certain.
-        let mean = (sum + 0.5) / seen * exposure.now;
-        let dispersion = dispersion(&course.before, &exposure.before, sum / seen);
-        let variance = mean * dispersion * (1.0 + exposure.now / seen);
-        let size = mean * mean / (variance - mean);
-        Self {
-            baseline: sum / windows,
-            expected: sum / seen * exposure.now,
-            counts: NegativeBinomial::new(size, mean / variance).ok(),
+        let (sum, seen_in_all) = (before.iter().sum::<u64>() as f64, seen.iter().sum::<f64>());
+        let rate = sum / seen_in_all;
+        let side = |(count, length): (&u64, &f64)| (*count as f64).total_cmp(&(rate * length));
+        let mut sides = counts.iter().zip(&lengths).map(side);
+        let first = sides.next();
+        let judged = lengths.iter().sum::<f64>();
+        let look = Self {
+            baseline: sum / before.len() as f64,
+            expected: rate * judged,
+            is_of_one_mind: sides.all(|side| Some(side) == first),
+            ..look
+        };
+        match prediction(before, seen, judged) {
+            Some(prediction) => look.against(&prediction),
+            None => look,
         }
     }
 
-    fn judge(&self, course: &Course) -> Judged {
-        let Some(counts) = &self.counts else {
-            return Judged {
-                baseline: self.baseline,
-                expected: self.expected,
-                low: 0.0,
-                high: 0.0,
-                rarity: 1.0,
-            };
-        };
-        let at_most = counts.cdf(course.now);
-        let at_least = course
-            .now
+    fn against(self, prediction: &NegativeBinomial) -> Self {
+        let at_most = prediction.cdf(self.count);
+        let at_least = self
+            .count
             .checked_sub(1)
-            .map_or(1.0, |below| counts.sf(below));
+            .map_or(1.0, |below| prediction.sf(below));
         let tail = (1.0 - INTERVAL) / 2.0;
-        Judged {
-            baseline: self.baseline,
-            expected: self.expected,
-            low: quantile(counts, tail),
-            high: quantile(counts, 1.0 - tail),
+        Self {
+            low: quantile(prediction, tail),
+            high: quantile(prediction, 1.0 - tail),
             rarity: (2.0 * at_most.min(at_least)).min(1.0),
+            ..self
         }
     }
+
+    /// Whether so few windows or conversations can show anything.
+    fn may_claim(&self, params: &TrendParams) -> bool {
+        let most = self.count.max(self.expected.round() as u64);
+        self.windows >= params.baseline_windows_min
+            && most >= params.conversations_min
+            && self.is_of_one_mind
+    }
+
+    fn state(&self, was_seen_earlier: bool) -> TrendState {
+        match (self.count as f64 > self.expected, self.baseline > 0.0) {
+            (true, false) if was_seen_earlier => TrendState::Back,
+            (true, false) => TrendState::New,
+            (true, true) => TrendState::Rising,
+            (false, _) if self.count == 0 => TrendState::Gone,
+            (false, _) => TrendState::Falling,
+        }
+    }
+}
+
+/// What windows of such counts and exposure make likely for `judged` windows' worth; none for no windows.
+fn prediction(before: &[u64], exposure: &[f64], judged: f64) -> Option<NegativeBinomial> {
+    let sum = before.iter().sum::<u64>() as f64;
+    let seen: f64 = exposure.iter().sum();
+    // Half a conversation more: Jeffreys' prior, which also keeps a baseline of zeros from being certain.
+    let mean = (sum + 0.5) / seen * judged;
+    let variance = mean * dispersion(before, exposure, sum / seen) * (1.0 + judged / seen);
+    NegativeBinomial::new(mean * mean / (variance - mean), mean / variance).ok()
 }
 
 /// Pearson's statistic by its degrees of freedom (McCullagh and Nelder, Generalized Linear Models, 2nd ed., section 6.2.4),
@@ -327,7 +366,8 @@ mod tests {
         };
         let courses = BTreeMap::from([(TopicId::from("t"), course)]);
         let even = Exposure::even(before.len());
-        changes(&courses, &even, &TrendParams::default())[&TopicId::from("t")].clone()
+        changes(&courses, &even, Cadence::Weekly, &TrendParams::default())[&TopicId::from("t")]
+            .clone()
     }
 
     #[test]
@@ -388,7 +428,7 @@ mod tests {
         };
         let judge = |now| {
             let courses = BTreeMap::from([(TopicId::from("t"), course(now))]);
-            let change = &changes(&courses, &exposure, &TrendParams::default());
+            let change = &changes(&courses, &exposure, Cadence::Daily, &TrendParams::default());
             change[&TopicId::from("t")].state
         };
         assert_eq!(
@@ -401,23 +441,39 @@ mod tests {
     }
 
     #[test]
-    fn without_a_single_conversation_days_are_even() {
-        assert_eq!(Exposure::of_days(&[0; 28]), Exposure::even(28));
-        assert_eq!(Exposure::of_days(&[]), Exposure::even(0));
-    }
-
-    #[test]
-    fn a_short_month_is_expected_to_hold_less() {
-        let days = TimeDelta::days;
-        let exposure = Exposure::of_lengths(&[days(31), days(31)], days(28));
-        assert!((exposure.now - 28.0 / 31.0).abs() < 1e-9);
-    }
-
-    #[test]
     fn many_topics_at_once_raise_the_bar() {
         assert_eq!(discovery_limit(&[0.01, 0.04, 0.03, 0.5], 0.05), 0.01);
         assert_eq!(discovery_limit(&[0.01, 0.02, 0.03, 0.04], 0.05), 0.04);
         assert!(discovery_limit(&[0.2, 0.9], 0.05) < 0.0);
+    }
+
+    #[test]
+    fn two_windows_that_say_little_alone_say_it_together() {
+        let usual = [5, 4, 6, 5, 5, 4, 6, 5];
+        assert_eq!(
+            change(&usual, 10).state,
+            TrendState::Steady,
+            "once is chance"
+        );
+        let twice = change(&[&usual[..], &[10]].concat(), 10);
+        assert_eq!(twice.state, TrendState::Rising);
+        let pair = twice.pair.expect("both together show it");
+        assert_eq!((pair.conversations, pair.baseline), (20, 5.0));
+        assert!(pair.high < 20.0 && twice.high >= 10.0);
+        let fading = change(&[&usual[..], &[1]].concat(), 0);
+        assert_eq!(fading.state, TrendState::Falling);
+        assert_eq!(fading.pair.map(|pair| pair.conversations), Some(1));
+    }
+
+    #[test]
+    fn a_window_after_a_burst_is_not_called_rising_for_it() {
+        let after = change(&[5, 4, 6, 5, 5, 4, 6, 5, 30], 4);
+        assert_eq!((after.state, after.pair), (TrendState::Steady, None));
+    }
+
+    #[test]
+    fn what_one_window_shows_is_told_of_it_alone() {
+        assert_eq!(change(&[5, 4, 6, 5, 5, 4, 6, 5, 5], 30).pair, None);
     }
 
     proptest! {

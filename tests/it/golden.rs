@@ -310,6 +310,7 @@ fn change(state: TrendState, baseline: f64, low: f64, high: f64) -> Change {
         windows: 8,
         low,
         high,
+        pair: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The sentences of a view: numbers in words.
 
-use crate::model::{Cadence, CategoryShare, Change, Digest, OfficialSide, Revision, TrendState};
+use crate::model::{
+    Cadence, CategoryShare, Change, Digest, OfficialSide, Pair, Revision, TrendState,
+};
 use crate::reconcile::causes;
 
 use super::view::{LIST_MAX, NAME_MAX, OfficialView, SENTENCE_MAX, last_windows};
@@ -69,6 +71,9 @@ pub fn change(change: &Change, digest: &Digest) -> String {
         1 => format!("the {noun} before"),
         windows => format!("the {windows} {noun}s before"),
     };
+    if let Some(pair) = &change.pair {
+        return together(change, pair, noun, &before);
+    }
     let usual = format!(
         "{} had {} a {noun}, so {} to {} would be usual{}",
         before,
@@ -88,6 +93,22 @@ pub fn change(change: &Change, digest: &Digest) -> String {
         TrendState::Falling => format!("falling: {usual}"),
         TrendState::Steady => format!("steady: {usual}"),
     }
+}
+
+/// How a topic moves where only this window and the one before together show it.
+fn together(change: &Change, pair: &Pair, noun: &str, before: &str) -> String {
+    let usual = match change.state {
+        TrendState::New => format!("none in {before} the last two"),
+        TrendState::Back => format!("none in {before} the last two, but earlier"),
+        _ => format!(
+            "{before} the last two had {} a {noun}, so {} to {} would be usual for both together",
+            decimal(pair.baseline),
+            decimal(pair.low.max(0.0).floor()),
+            decimal(pair.high.max(0.0).ceil()),
+        ),
+    };
+    let state = change.state.as_str();
+    format!("{state}: {usual}; they have {}", pair.conversations)
 }
 
 /// What the official report says of the same conversations.

@@ -124,8 +124,8 @@ pub fn back(facts: &TopicFacts) -> Option<Suggestion> {
         SuggestionKind::Service,
         "back",
         format!(
-            "It is back: {} conversations, none in {}.",
-            facts.conversations,
+            "It is back: {}, none in {}.",
+            facts.count_words(),
             facts.baseline_words()
         ),
         "look up what was done about it the last time, and whether it was undone",
@@ -143,8 +143,8 @@ pub fn new_topic(facts: &TopicFacts) -> Option<Suggestion> {
         SuggestionKind::Service,
         "new_topic",
         format!(
-            "It is new: {} conversations, none in {}.",
-            facts.conversations,
+            "It is new: {}, none in {}.",
+            facts.count_words(),
             facts.baseline_words()
         ),
         "read them, write down what they have in common, and tell whom it concerns",
@@ -157,15 +157,19 @@ pub fn rising(facts: &TopicFacts) -> Option<Suggestion> {
     if !facts.moves(TrendState::Rising) {
         return None;
     }
+    let (low, high) = match &facts.change.pair {
+        Some(pair) => (pair.low, pair.high),
+        None => (facts.change.low, facts.change.high),
+    };
     facts.suggest(
         SuggestionKind::Service,
         "rising",
         format!(
-            "It rises: {} conversations, where {} make {:.0} to {:.0} likely.",
-            facts.conversations,
+            "It rises: {}, where {} make {:.0} to {:.0} likely.",
+            facts.count_words(),
             facts.baseline_words(),
-            facts.change.low.max(0.0).floor(),
-            facts.change.high.ceil(),
+            low.max(0.0).floor(),
+            high.ceil(),
         ),
         "ask those who took these calls what is different, and look for one product, place or date that they share",
         format!("the next {}s are back within that range by themselves", facts.cadence.noun()),

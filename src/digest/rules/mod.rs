@@ -242,9 +242,22 @@ impl TopicFacts {
     /// The baseline in words: "the 8 weeks before".
     fn baseline_words(&self) -> String {
         let noun = self.cadence.noun();
+        let both = self.change.pair.map_or("", |_| " these two");
         match self.change.windows {
-            1 => format!("the {noun} before"),
-            windows => format!("the {windows} {noun}s before"),
+            1 => format!("the {noun} before{both}"),
+            windows => format!("the {windows} {noun}s before{both}"),
+        }
+    }
+
+    /// "8 conversations", or "13 conversations in this week and the one before" where only both show how it moves.
+    fn count_words(&self) -> String {
+        match &self.change.pair {
+            None => format!("{} conversations", self.conversations),
+            Some(pair) => format!(
+                "{} conversations in this {} and the one before",
+                pair.conversations,
+                self.cadence.noun()
+            ),
         }
     }
 
@@ -282,6 +295,7 @@ fn begins_words(burst: &Burst) -> String {
 mod tests {
     use super::super::config::DigestConfig;
     use super::*;
+    use crate::model::Pair;
 
     /// A topic of which nothing can be said.
     fn quiet() -> TopicFacts {
@@ -298,6 +312,7 @@ mod tests {
                 windows: 8,
                 low: 3.0,
                 high: 14.0,
+                pair: None,
             },
             findings: Vec::new(),
             windows_read: 1,
@@ -559,6 +574,18 @@ mod tests {
             &moving(TrendState::Rising),
             "rising",
             "It rises: 8 conversations, where the 8 weeks before make 3 to 14 likely.",
+        );
+        let mut together = moving(TrendState::Rising);
+        together.change.pair = Some(Pair {
+            conversations: 24,
+            baseline: 7.5,
+            low: 8.0,
+            high: 23.0,
+        });
+        check(
+            &together,
+            "rising",
+            "It rises: 24 conversations in this week and the one before, where the 8 weeks before these two make 8 to 23 likely.",
         );
         let mut first = moving(TrendState::New);
         first.change.windows = 0;

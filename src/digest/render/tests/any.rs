@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use crate::model::{
     Cadence, CategoryShare, Cause, Change, ConversationKey, Digest, DigestId, Finding, FindingKind,
-    Item, OfficialSide, Quote, Revision, Suggestion, SuggestionKind, TopicId, Totals, TrendState,
-    Unassigned,
+    Item, OfficialSide, Pair, Quote, Revision, Suggestion, SuggestionKind, TopicId, Totals,
+    TrendState, Unassigned,
 };
 
 fn words() -> impl Strategy<Value = String> {
@@ -64,13 +64,23 @@ fn change() -> impl Strategy<Value = Change> {
         TrendState::Gone,
         TrendState::Back,
     ]);
-    (state, number(), 0_u32..20, number(), number()).prop_map(
-        |(state, baseline, windows, low, high)| Change {
+    let pair = (0_u64..1_000, number(), number(), number()).prop_map(
+        |(conversations, baseline, low, high)| Pair {
+            conversations,
+            baseline,
+            low,
+            high,
+        },
+    );
+    let pair = prop::option::of(pair);
+    (state, number(), 0_u32..20, number(), number(), pair).prop_map(
+        |(state, baseline, windows, low, high, pair)| Change {
             state,
             baseline,
             windows,
             low,
             high,
+            pair,
         },
     )
 }
@@ -184,6 +194,7 @@ pub fn hostile(words: &str) -> Digest {
                 windows: 8,
                 low: 0.0,
                 high: 0.0,
+                pair: None,
             },
             categories: vec![CategoryShare {
                 category: Some(text()),
