@@ -24,6 +24,7 @@ pub mod reconcile;
 pub mod schedule;
 pub mod search;
 pub mod section;
+pub mod statistics;
 pub mod steps;
 pub mod store;
 pub mod telemetry;

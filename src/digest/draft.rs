@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 
 use crate::counting::{Counts, count_windows};
 use crate::model::{
-    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, Finding, OfficialReport, Topic,
-    TopicId, TrendState, Window,
+    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
+    TrendState, Window,
 };
-use crate::reconcile::{self, CatchAll, Comparison, Row};
+use crate::reconcile::{self, Comparison, Row};
 
+use super::beside::{findings, official, official_side};
 use super::burst;
 use super::config::DigestConfig;
 use super::frame::frame;
@@ -25,10 +26,6 @@ const CANDIDATES_MAX: usize = 60;
 const SAMPLE_MAX: usize = 3;
 /// The words of a topic that an item shows.
 const TERMS_MAX: usize = 6;
-
-/// A topic that comes apart when a tenth of the conversations is left out is spread over categories because it is no one
-/// thing; below this share its filing proves nothing.
-const STABILITY_MIN: f64 = 0.6;
 
 /// What a digest is made of.
 #[derive(Clone, Debug)]
@@ -160,57 +157,16 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
     });
     candidates.truncate(CANDIDATES_MAX);
     Draft {
-        frame: frame(inputs, &course, report.zip(comparison)),
+        frame: Digest {
+            official: report
+                .zip(comparison)
+                .map(|(report, comparison)| official_side(inputs, report, &comparison, &findings)),
+            ..frame(inputs, &course)
+        },
         candidates,
         sample: spread(&tallies.unassigned, SAMPLE_MAX),
         config: inputs.config.clone(),
     }
-}
-
-/// What the official categories do not show of each topic. What a window is too small to prove may be proved by the whole
-/// course, which the sentence then says.
-fn findings(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> BTreeMap<TopicId, Vec<Finding>> {
-    let labels = inputs
-        .topics
-        .iter()
-        .map(|topic| (topic.id.clone(), topic.label.clone()));
-    let labels = labels.collect();
-    let catch_all = CatchAll::new(&inputs.config.catch_all);
-    let find = |window: &Window| reconcile::findings(inputs.facts, window, &labels, &catch_all);
-    let mut found = find(inputs.window);
-    let Some((first, _)) = course.first().filter(|_| course.len() > 1) else {
-        return coherent(inputs, found);
-    };
-    let whole = Window {
-        start: first.start,
-        ..inputs.window.clone()
-    };
-    let (count, noun) = (course.len(), inputs.window.cadence.noun());
-    for (topic, findings) in find(&whole) {
-        let known = found.entry(topic).or_default();
-        for finding in findings {
-            if !known.iter().any(|one| one.kind == finding.kind) {
-                let sentence = format!("In the last {count} {noun}s, {}", finding.sentence);
-                known.push(Finding {
-                    sentence,
-                    ..finding
-                });
-            }
-        }
-    }
-    coherent(inputs, found)
-}
-
-/// Only what is said of topics that hold together.
-fn coherent(
-    inputs: &Inputs<'_>,
-    mut found: BTreeMap<TopicId, Vec<Finding>>,
-) -> BTreeMap<TopicId, Vec<Finding>> {
-    let is_loose = |topic: &&Topic| topic.stability.is_some_and(|share| share < STABILITY_MIN);
-    for topic in inputs.topics.iter().filter(is_loose) {
-        found.remove(&topic.id);
-    }
-    found
 }
 
 /// The windows up to this one, oldest first; not from before the first conversation.
@@ -230,37 +186,6 @@ fn course(inputs: &Inputs<'_>) -> Vec<(Window, Counts)> {
         inputs.window.cadence,
         from,
         to,
-    )
-}
-
-/// The report beside our counts; without one, the conversations' own categories, if they have any.
-fn official(inputs: &Inputs<'_>, rows: &[Row]) -> (Option<String>, Option<Comparison>) {
-    let is_incomplete = !inputs.incomplete_sources.is_empty();
-    let compare = |lines: &[_], basis| {
-        reconcile::compare(inputs.facts, lines, basis, inputs.window, is_incomplete)
-    };
-    if let Some(report) = inputs.report {
-        let lines: Vec<_> = report
-            .rows
-            .iter()
-            .filter(|row| row.window == inputs.window.key)
-            .cloned()
-            .collect();
-        if !lines.is_empty() {
-            return (
-                Some(report.name.clone()),
-                Some(compare(&lines, report.basis)),
-            );
-        }
-    }
-    if rows.iter().all(|row| row.category.is_none()) {
-        return (None, None);
-    }
-    let own = reconcile::own_categories(inputs.facts, inputs.window);
-    let name = "the conversations' own categories".to_owned();
-    (
-        Some(name),
-        Some(compare(&own, crate::model::ReportBasis::Opened)),
     )
 }
 

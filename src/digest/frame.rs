@@ -1,19 +1,12 @@
-//! A digest's frame: totals, the official side, the unassigned, revisions, notes and counting rules.
+//! A digest's frame: totals, the unassigned, revisions, notes and counting rules.
 
 use crate::counting::Counts;
-use crate::model::{
-    Digest, DigestId, Fact, OfficialSide, Revision, State, Totals, Unassigned, Window,
-};
-use crate::reconcile::Comparison;
+use crate::model::{Digest, DigestId, Fact, Revision, State, Totals, Unassigned, Window};
 
 use super::draft::Inputs;
 
-/// Everything of a digest but its items and samples. `course` ends with the digest's own window.
-pub fn frame(
-    inputs: &Inputs<'_>,
-    course: &[(Window, Counts)],
-    official: Option<(String, Comparison)>,
-) -> Digest {
+/// Everything of a digest but its items, its samples and the official side. `course` ends with the digest's own window.
+pub fn frame(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Digest {
     let nothing = Counts::default();
     let counts = course.last().map_or(&nothing, |(_, counts)| counts);
     let previous = course.len().checked_sub(2).map(|place| &course[place].1);
@@ -29,16 +22,7 @@ pub fn frame(
         zone: inputs.calendar.zone.to_string(),
         totals: totals(counts, previous),
         items: Vec::new(),
-        official: official.map(|(report, comparison)| {
-            let total = comparison.total();
-            OfficialSide {
-                report,
-                definition: comparison.definition.describe(),
-                official: total.official,
-                ours: total.ours,
-                causes: total.causes,
-            }
-        }),
+        official: None,
         unassigned: Unassigned {
             conversations: counts.unassigned(),
             share: share(counts),

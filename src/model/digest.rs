@@ -1,6 +1,6 @@
 //! A digest: the finished content as data. Renderers only lay it out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Cadence, ConversationKey, DigestId, TopicId};
@@ -166,6 +166,25 @@ pub enum FindingKind {
     Hidden,
     /// Its main category is several topics.
     Lumped,
+    /// Some of its conversations are filed elsewhere than nearly all others of it.
+    Misfiled,
+    /// It changed its category at a date, while it went on as before: a changed rule, not a changed world.
+    Moved,
+    /// A line of the report of which we have no conversations.
+    Unheard,
+}
+
+impl FindingKind {
+    /// The name in files and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FindingKind::Hidden => "hidden",
+            FindingKind::Lumped => "lumped",
+            FindingKind::Misfiled => "misfiled",
+            FindingKind::Moved => "moved",
+            FindingKind::Unheard => "unheard",
+        }
+    }
 }
 
 /// Something that stands out between topics and official categories.
@@ -175,6 +194,47 @@ pub struct Finding {
     pub kind: FindingKind,
     /// One sentence with its numbers.
     pub sentence: String,
+    /// The same numbers as data, and how sure they are.
+    #[serde(default)]
+    pub numbers: FindingNumbers,
+}
+
+impl Finding {
+    /// A sentence without numbers of its own.
+    pub fn new(kind: FindingKind, sentence: impl Into<String>) -> Self {
+        Self {
+            kind,
+            sentence: sentence.into(),
+            numbers: FindingNumbers::default(),
+        }
+    }
+}
+
+/// What a finding rests on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FindingNumbers {
+    /// The topic that it is about; none where it is about a line of the report alone.
+    pub topic_id: Option<TopicId>,
+    /// The category that it is about.
+    pub category: Option<String>,
+    /// Where a moved topic is filed since.
+    pub to_category: Option<String>,
+    /// The day since which a moved topic is filed there.
+    pub since: Option<NaiveDate>,
+    /// Conversations that show it …
+    pub conversations: u64,
+    /// … of so many.
+    pub of: u64,
+    /// Lower end of the 95 % interval of that share.
+    pub low: f64,
+    /// Upper end of that interval.
+    pub high: f64,
+    /// The chance of numbers at least so far apart if there were nothing to find.
+    pub p: f64,
+    /// The same, corrected for everything that was looked at beside it.
+    pub q: f64,
+    /// The single conversations, where it is about them.
+    pub keys: Vec<ConversationKey>,
 }
 
 /// A customer's or agent's words, an exact substring of the stored redacted text.
@@ -238,7 +298,7 @@ pub struct Cause {
 }
 
 /// Our total beside the official one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OfficialSide {
     /// The report's name.
     pub report: String,
@@ -250,6 +310,9 @@ pub struct OfficialSide {
     pub ours: i64,
     /// Official minus ours, split into named causes.
     pub causes: Vec<Cause>,
+    /// What stands out between the report's lines and our topics, beside what items say of their topics.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 /// The rest that belongs to no topic.

@@ -18,8 +18,8 @@ pub use conversation::{
     Author, Conversation, Exclusion, Kind, Message, Record, Stored, Visibility,
 };
 pub use digest::{
-    CategoryShare, Cause, Change, Digest, Finding, FindingKind, Item, OfficialSide, Pair, Quote,
-    Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
+    CategoryShare, Cause, Change, Digest, Finding, FindingKind, FindingNumbers, Item, OfficialSide,
+    Pair, Quote, Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
 };
 pub use fact::{Earlier, Fact, State};
 pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, TopicId};

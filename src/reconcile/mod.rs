@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::model::{Fact, State, TopicId, Window};
 
 pub use compare::{Comparison, Definition, Difference, compare, differences, own_categories};
-pub use findings::{CatchAll, findings};
+pub use findings::{CatchAll, beside_the_report, findings, moved, unheard};
 pub use interval::{Interval, wilson};
 
 /// How many conversations of a window are filed under one category and are about one topic.

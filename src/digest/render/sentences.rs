@@ -1,12 +1,15 @@
 //! The sentences of a view: numbers in words.
 
 use crate::model::{
-    Cadence, CategoryShare, Change, Digest, OfficialSide, Pair, Revision, TrendState,
+    Cadence, CategoryShare, Change, Digest, FindingKind, OfficialSide, Pair, Revision, TrendState,
 };
 use crate::reconcile::causes;
 
 use super::view::{LIST_MAX, NAME_MAX, OfficialView, SENTENCE_MAX, last_windows};
 use super::words::{decimal, percent, plain, some};
+
+/// Findings beside the official side; the rest is in the exported table.
+const FINDINGS_MAX: usize = 4;
 
 /// Categories of an item that are named; the others are added up.
 const CATEGORIES_MAX: usize = 3;
@@ -155,6 +158,10 @@ pub fn official(side: &OfficialSide) -> OfficialView {
     } else {
         " The difference is:"
     };
+    let findings = side
+        .findings
+        .iter()
+        .map(|finding| (kind(finding.kind).to_owned(), sentence(&finding.sentence)));
     OfficialView {
         sentence: format!(
             "The official side, \u{201c}{}\u{201d}, has {} ({}); we count {}.{because}",
@@ -173,7 +180,19 @@ pub fn official(side: &OfficialSide) -> OfficialView {
                     plain(causes::phrase(&cause.cause), NAME_MAX),
                 )
             })
+            .chain(findings.take(FINDINGS_MAX))
             .collect(),
+    }
+}
+
+/// What a finding is, as one word.
+pub fn kind(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Hidden => "Hidden",
+        FindingKind::Lumped => "Lumped",
+        FindingKind::Misfiled => "Misfiled",
+        FindingKind::Moved => "Moved",
+        FindingKind::Unheard => "Unheard",
     }
 }
 

@@ -4,11 +4,11 @@
 
 use serde::Serialize;
 
-use crate::model::{Digest, FindingKind, Item, Quote};
+use crate::model::{Digest, Item, Quote};
 
 use super::links::Links;
 use super::sentences::{
-    change, course_words, filed, official, revised, sentence, summary, unassigned,
+    change, course_words, filed, kind, official, revised, sentence, summary, unassigned,
 };
 use super::words::{percent, plain, some, window};
 
@@ -196,10 +196,7 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         .map(|term| plain(term, 40))
         .collect();
     let findings = item.findings.iter().take(4).map(|finding| FindingView {
-        kind: match finding.kind {
-            FindingKind::Hidden => "Hidden",
-            FindingKind::Lumped => "Lumped",
-        },
+        kind: kind(finding.kind),
         sentence: sentence(&finding.sentence),
     });
     let suggestion = &item.suggestion;

@@ -377,10 +377,7 @@ mod tests {
     }
 
     fn finding(kind: FindingKind) -> Vec<Finding> {
-        vec![Finding {
-            kind,
-            sentence: "numbers".to_owned(),
-        }]
+        vec![Finding::new(kind, "numbers")]
     }
 
     #[test]

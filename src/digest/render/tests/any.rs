@@ -118,9 +118,8 @@ prop_compose! {
         let categories = categories.into_iter().map(|(category, conversations, official)| CategoryShare {
             category, conversations, official,
         });
-        let findings = findings.into_iter().map(|(is_hidden, sentence)| Finding {
-            kind: if is_hidden { FindingKind::Hidden } else { FindingKind::Lumped },
-            sentence,
+        let findings = findings.into_iter().map(|(is_hidden, sentence)| {
+            Finding::new(if is_hidden { FindingKind::Hidden } else { FindingKind::Lumped }, sentence)
         });
         Item {
             topic_id: TopicId(topic_id), label, terms, conversations, customers, change,
@@ -139,7 +138,7 @@ prop_compose! {
         excluded in list((words(), count()), 8),
         previous in prop::option::of(count()),
         items in prop_oneof![4 => list(item(), 5), 1 => list(item(), 40)],
-        official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14))),
+        official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14), list(words(), 9))),
         (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
         revisions in list((words(), count(), count(), count()), 14),
         (notes, rules) in (list(words(), 14), list(words(), 14)),
@@ -148,9 +147,10 @@ prop_compose! {
         let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
             window, was, now, arrived_late,
         });
-        let official = official.map(|(report, definition, official, ours, causes)| {
+        let official = official.map(|(report, definition, official, ours, causes, findings)| {
             let causes = causes.into_iter().map(|(cause, conversations)| Cause { cause, conversations });
-            OfficialSide { report, definition, official, ours, causes: causes.collect() }
+            let findings = findings.into_iter().map(|sentence| Finding::new(FindingKind::Moved, sentence));
+            OfficialSide { report, definition, official, ours, causes: causes.collect(), findings: findings.collect() }
         });
         Digest {
             version: 1, id: DigestId(id), cadence, window, start, end: start, zone,
@@ -201,10 +201,7 @@ pub fn hostile(words: &str) -> Digest {
                 conversations: 3,
                 official: None,
             }],
-            findings: vec![Finding {
-                kind: FindingKind::Hidden,
-                sentence: text(),
-            }],
+            findings: vec![Finding::new(FindingKind::Hidden, text())],
             quotes: vec![quote.clone()],
             suggestion: Suggestion {
                 kind: SuggestionKind::Product,
