@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 use tracing::Instrument;
 
+use crate::answers::token::LinkKey;
 use crate::config::Config;
 use crate::connectors::{self, Connector};
 use crate::delivery::{self, Destinations};
@@ -18,6 +19,7 @@ use crate::search::SearchIndex;
 use crate::steps;
 use crate::store::{Location, Store};
 use crate::telemetry::{DeliveryLabel, Metrics, SourceLabel, WorkLabel};
+use crate::web;
 
 /// How many sources are pulled side by side.
 const PULLS_AT_ONCE: usize = 4;
@@ -36,6 +38,8 @@ pub struct App {
     pub connectors: BTreeMap<SourceId, Box<dyn Connector>>,
     /// The destinations with their notifiers.
     pub destinations: Destinations,
+    /// What links and forms are signed with.
+    pub link_key: LinkKey,
     /// What `/metrics` shows.
     pub metrics: Metrics,
 }
@@ -61,6 +65,7 @@ impl App {
             connectors.insert(source.id.clone(), connector);
         }
         let destinations = delivery::build_all(&config.destinations)?;
+        let link_key = web::key::load(&config)?;
         let metrics = Metrics::default();
         Ok(Self {
             config,
@@ -69,6 +74,7 @@ impl App {
             embedder,
             connectors,
             destinations,
+            link_key,
             metrics,
         })
     }

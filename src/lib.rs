@@ -5,6 +5,7 @@
 //! `topics` finds what recurs, `reconcile` lays the counts beside the official ones, `digest` composes,
 //! `delivery` posts, `web` shows. `model` holds the nouns, `schedule` says what is due.
 
+pub mod answers;
 pub mod app;
 pub mod changes;
 pub mod cli;

@@ -2,6 +2,7 @@
 //! usage or configuration.
 
 mod analyze;
+mod answers;
 mod demo;
 mod operate;
 mod output;

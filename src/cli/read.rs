@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::answers;
 use super::output::print_json;
 use super::read_report;
 use crate::app::location;
@@ -30,6 +31,12 @@ pub enum DigestCommand {
         #[arg(long, value_enum, default_value_t = FormatArg::Text)]
         format: FormatArg,
     },
+    /// Answer an item of a digest: confirm it, dispute it, or pin a conversation as evidence
+    Answer(answers::AnswerArgs),
+    /// List what readers answered, newest first
+    Answers,
+    /// Take an answer back
+    Undo(answers::UndoArgs),
 }
 
 /// Formats of `digest show`.
@@ -90,6 +97,9 @@ pub async fn digest(command: &DigestCommand, config: Config, json: bool) -> anyh
     let store = Store::open_shared(&location(&config)).await?;
     let ids = store.digest_ids(10_000).await?;
     match command {
+        DigestCommand::Answer(args) => answers::answer(&store, &config, args, json).await,
+        DigestCommand::Answers => answers::list(&store, json).await,
+        DigestCommand::Undo(args) => answers::undo(&store, &config, args, json).await,
         DigestCommand::List if json => print_json(&ids),
         DigestCommand::List => {
             ids.iter().for_each(|id| println!("{id}"));

@@ -26,6 +26,8 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Pages and API.
     pub web: crate::web::WebConfig,
+    /// Answers of readers.
+    pub answers: crate::answers::AnswersConfig,
     /// Cleaning and redaction.
     pub ingest: crate::ingest::IngestConfig,
     /// The encoder.
@@ -135,6 +137,7 @@ impl Config {
             calendar: Calendar { zone, week_start },
             database_url,
             web: crate::web::WebConfig::read(root.section("web")),
+            answers: crate::answers::AnswersConfig::read(root.section("answers")),
             ingest: crate::ingest::IngestConfig::read(root.section("ingest")),
             embed: crate::embed::EmbedConfig::read(root.section("embed")),
             topics: crate::topics::Params::read(root.section("topics")),

@@ -1,6 +1,7 @@
 //! The steps of a ticket's way into a digest, each one load → compute → save. What is computed is
 //! pure and lives in `topics`, `reconcile` and `digest`.
 
+mod answer;
 mod close;
 mod embed;
 mod renew;
@@ -16,6 +17,7 @@ use crate::store::{Store, Which};
 use crate::telemetry::RecordLabel;
 use crate::topics::{self, Params, Registry};
 
+pub use answer::{Refusal, answer, log as log_answer};
 pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use renew::renew;

@@ -3,6 +3,7 @@
 //! One SQL text serves both. A public method is one transaction; each table has one function that
 //! turns a row into its struct. Times are microseconds, flags 0 or 1, JSON is text, vectors are bytes.
 
+mod answers;
 mod conversations;
 mod deliveries;
 mod dialect;
@@ -277,6 +278,7 @@ impl Writing {
     }
 }
 
+pub use answers::{AskedWindow, LinkUse};
 pub use reports::{Kept, KnownLayout, ReportVersion};
 pub use summaries::TopicSpan;
 

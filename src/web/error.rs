@@ -13,6 +13,8 @@ pub enum Failure {
     NotFound(&'static str),
     /// The request does not make sense.
     Wrong(String),
+    /// Refused, with its status; the sentence says what to do.
+    Refused(StatusCode, &'static str),
     /// Our fault; the cause is logged, not shown.
     Internal(anyhow::Error),
 }
@@ -34,6 +36,7 @@ impl Failure {
             Failure::Wrong(sentence) => {
                 (StatusCode::BAD_REQUEST, "wrong_request", sentence.clone())
             }
+            Failure::Refused(status, sentence) => (*status, "refused", (*sentence).to_owned()),
             Failure::Internal(error) => {
                 tracing::error!(reason = %format!("{error:#}"), "a request could not be answered");
                 let sentence = "something went wrong here; the log of the daemon says what";

@@ -2,9 +2,13 @@
 //! the worker. Local by default; on another address than loopback a token is needed.
 
 mod access;
+mod answers;
 mod api;
 mod charts;
 mod error;
+pub mod key;
+mod limit;
+mod links;
 mod pages;
 mod sources;
 mod templates;
@@ -14,18 +18,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use secrecy::SecretString;
+use axum::{Extension, Router};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::answers::token::{KEY_MIN, LinkKey};
 use crate::app::App;
 use crate::section::Section;
+use limit::Limit;
 
 /// The most that a request's body may hold; forms are small.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -43,6 +49,8 @@ pub struct WebConfig {
     pub token: Option<SecretString>,
     /// How readers reach the pages, for links in digests.
     pub public_url: Option<String>,
+    /// What links and forms are signed with; without one, a key in the data folder.
+    pub link_key: Option<SecretString>,
 }
 
 impl WebConfig {
@@ -67,11 +75,20 @@ impl WebConfig {
                 "set web.token_env, or listen on 127.0.0.1",
             );
         }
+        let link_key = section.optional_secret("link_key");
+        let is_short = |key: &SecretString| LinkKey::new(key.expose_secret()).is_none();
+        if link_key.as_ref().is_some_and(is_short) {
+            let message =
+                format!("the key has fewer than {KEY_MIN} letters, so it could be guessed");
+            let hint = "make one with: openssl rand -hex 32";
+            section.problem("link_key_env", message, hint);
+        }
         section.finish();
         Self {
             listen,
             token,
             public_url,
+            link_key,
         }
     }
 
@@ -97,6 +114,7 @@ pub async fn serve(
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
+    let most = app.config.answers.per_minute_max;
     let api = Router::new()
         .route("/search", get(api::search))
         .route("/topics", get(api::topics))
@@ -107,6 +125,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/digests/{id}", get(api::digest))
         .route("/sources", get(api::sources))
         .route("/tables/{name}", get(api::table))
+        .route("/answers", get(answers::api_rows).post(answers::api_take))
         .fallback(api::not_found);
     Router::new()
         .route("/", get(pages::overview))
@@ -116,16 +135,23 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/digests/{id}", get(pages::digest))
         .route("/search", get(pages::search))
         .route("/sources", get(pages::sources))
+        .route("/answers", get(answers::log).post(answers::take_form))
         .route("/conversations/{source}/{*id}", get(pages::conversation))
         .nest("/api/v1", api)
         .route("/metrics", get(metrics))
         .route("/sign-in", get(access::form).post(access::sign_in))
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
+        // Their signature lets these in; a login would keep out whom they were sent to.
+        .route("/a/{token}", get(links::ask).post(links::answer))
         .route("/health", get(|| async { "ok\n" }))
         .route("/style.css", get(style))
         .route("/sign-out", post(access::sign_out))
         .fallback(pages::not_found)
         .layer(middleware::map_response(secure))
+        .layer(Extension(Arc::new(answers::Answering(Limit::new(most)))))
+        .layer(Extension(Arc::new(links::Guessing(Limit::new(
+            links::WRONG_PER_MINUTE_MAX,
+        )))))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app)
 }
@@ -152,7 +178,10 @@ async fn secure(mut response: Response) -> Response {
         (header::CACHE_CONTROL, "no-cache"),
     ];
     for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page may be stricter by itself.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -9,20 +9,22 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::error::{Failure, PageFailure};
-use super::{sources as progress, templates, views};
+use super::{answers, sources as progress, templates, views};
 use crate::app::App;
 use crate::digest::render::{Format, Rendered, render};
 use crate::model::{Cadence, ConversationKey, Digest, DigestId, TopicId};
 use crate::search::{SearchRequest, SearchResults, Sort};
 
-type Page = Result<Html<String>, PageFailure>;
+/// What a page's function gives.
+pub type Page = Result<Html<String>, PageFailure>;
 
-fn page(name: &str, context: Value) -> Page {
+/// Fills a template.
+pub fn page(name: &str, context: Value) -> Page {
     Ok(Html(templates::page(name, context)?))
 }
 
 /// A value for a template.
-fn shown(value: &impl serde::Serialize) -> Value {
+pub fn shown(value: &impl serde::Serialize) -> Value {
     Value::from(Serde(value))
 }
 
@@ -121,9 +123,10 @@ pub async fn topic(
     let view = views::topic(&app, &id, cadence, query.window()).await?;
     let title = view.row.topic.clone();
     let picture = views::course_picture(&view.row.course, query.window());
+    let answers = answers::of_topic(&app, &view.row.topic_id).await?;
     page(
         "topic.html",
-        context! { title, cadence => cadence.as_str(), picture, view => shown(&view) },
+        context! { title, cadence => cadence.as_str(), picture, view => shown(&view), answers },
     )
 }
 
@@ -156,7 +159,8 @@ pub async fn digest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page
         return Err(Failure::Internal(anyhow::anyhow!("a page was not rendered as text")).into());
     };
     let title = format!("{} {}", digest.cadence, digest.window);
-    page("digest.html", context! { title, body, hash })
+    let answers = answers::of_digest(&app, &digest).await?;
+    page("digest.html", context! { title, body, hash, answers })
 }
 
 /// What the search page is asked.

@@ -23,6 +23,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             "conversation.html",
             include_str!("templates/conversation.html"),
         ),
+        (
+            "answer_forms.html",
+            include_str!("templates/answer_forms.html"),
+        ),
+        ("answers.html", include_str!("templates/answers.html")),
+        ("link.html", include_str!("templates/link.html")),
         ("sign_in.html", include_str!("templates/sign_in.html")),
         ("failure.html", include_str!("templates/failure.html")),
     ];

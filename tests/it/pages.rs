@@ -18,13 +18,16 @@ use crate::support::{Row, jsonl, loud_week};
 
 const HOSTILE: &str = r#"{"id": "X<b>&\"'/1", "kind": "ticket", "created_at": "2026-03-29T08:00:00Z", "subject": "<script>alert('subject')</script>", "text": "my pump says </p><script>alert(1)</script> <img src=x onerror=alert(2)> & {{ 7 * 7 }} xylophone", "category": "<i>Other</i>", "account": "<u>acme</u>", "url": "javascript:alert(3)"}"#;
 
+/// What the links of the tests are signed with.
+pub const LINK_KEY: &str = "a key of the tests, long enough for links";
+
 /// Pages that are served until this value is dropped.
-struct Served {
-    url: String,
-    http: reqwest::Client,
-    topic: String,
-    digest: String,
-    conversation: String,
+pub struct Served {
+    pub url: String,
+    pub http: reqwest::Client,
+    pub topic: String,
+    pub digest: String,
+    pub conversation: String,
     _folder: tempfile::TempDir,
     _tasks: JoinSet<()>,
 }
@@ -35,17 +38,18 @@ fn config(folder: &Path, web: &str) -> Config {
          [digest]\nconversations_min = 2\n\
          [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n"
     );
-    let environment = [("PAGES_TOKEN".to_owned(), "open-sesame".to_owned())];
+    let environment = [("PAGES_TOKEN", "open-sesame"), ("LINK_KEY", LINK_KEY)];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Config::parse(&text, folder.to_owned(), environment.into()).unwrap()
 }
 
 impl Served {
     /// The last weeks of the corpus, worked through as of the day after, with one hostile ticket.
-    async fn with_corpus() -> Self {
+    pub async fn with_corpus() -> Self {
         Self::start(&loud_week(), "").await
     }
 
-    async fn start(rows: &[Row], web: &str) -> Self {
+    pub async fn start(rows: &[Row], web: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("{}{HOSTILE}\nnot json\n", jsonl(rows));
         std::fs::write(folder.path().join("desk.jsonl"), text).unwrap();
@@ -77,11 +81,11 @@ impl Served {
         }
     }
 
-    fn request(&self, path: &str) -> reqwest::RequestBuilder {
+    pub fn request(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.get(format!("{}{path}", self.url))
     }
 
-    async fn get(&self, path: &str) -> (u16, String, String) {
+    pub async fn get(&self, path: &str) -> (u16, String, String) {
         let answer = self.request(path).send().await.unwrap();
         assert_secure(path, answer.headers());
         let kind = answer.headers().get(header::CONTENT_TYPE);

@@ -111,6 +111,11 @@ async fn holds_the_sample(store: &Store) {
     let id = DigestId::from("weekly-2026-W10");
     assert!(store.digest(&id).await.unwrap().is_some());
     assert_eq!(store.waiting_deliveries().await.unwrap().len(), 1);
+    assert_eq!(store.answers().await.unwrap().len(), 2);
+    let used = store.link_used_at("0123456789abcdef").await.unwrap();
+    assert!(used.is_some());
+    let counted = store.asked_window(2, Cadence::Weekly, "2026-W10").await;
+    assert_eq!(counted.unwrap().unwrap().keys.len(), 1);
 }
 
 #[test]

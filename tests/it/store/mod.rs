@@ -1,6 +1,7 @@
 //! The store's contract: each case runs on SQLite in a temporary folder and, when
 //! `GROUNDSWELL_TEST_POSTGRES_URL` names a server, on PostgreSQL in a database of its own.
 
+mod answers;
 mod conversations;
 mod feed;
 mod history;

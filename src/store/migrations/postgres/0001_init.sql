@@ -289,3 +289,42 @@ CREATE TABLE deliveries (
     PRIMARY KEY (digest, destination)
 );
 CREATE INDEX deliveries_waiting ON deliveries (next_at) WHERE state = 'waiting';
+
+-- What readers answered: a log. An answer is taken back by a later entry that names it. The topic, the conversation and
+-- the words are filled as its kind needs them; words are redacted.
+CREATE TABLE answers (
+    number BIGINT PRIMARY KEY,
+    answered_at BIGINT NOT NULL,
+    answered_by TEXT COLLATE "C" NOT NULL,
+    via TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    digest TEXT COLLATE "C",
+    topic TEXT COLLATE "C",
+    reason TEXT COLLATE "C",
+    source TEXT COLLATE "C",
+    id TEXT COLLATE "C",
+    name TEXT COLLATE "C",
+    query TEXT COLLATE "C",
+    undoes BIGINT UNIQUE
+);
+
+-- Signed links that were used; kept until they would have expired.
+CREATE TABLE used_links (
+    nonce TEXT COLLATE "C" PRIMARY KEY,
+    used_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    answer BIGINT NOT NULL REFERENCES answers (number)
+);
+
+-- Topics that readers asked for, counted once for each closed window: a saved search may find more later, what was
+-- counted stays. `conversations_found` lists the keys.
+CREATE TABLE asked_counts (
+    asked BIGINT NOT NULL REFERENCES answers (number),
+    cadence TEXT COLLATE "C" NOT NULL,
+    window_key TEXT COLLATE "C" NOT NULL,
+    counted_at BIGINT NOT NULL,
+    conversations BIGINT NOT NULL,
+    customers BIGINT NOT NULL,
+    conversations_found TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (asked, cadence, window_key)
+);

@@ -288,3 +288,42 @@ CREATE TABLE deliveries (
     PRIMARY KEY (digest, destination)
 ) STRICT;
 CREATE INDEX deliveries_waiting ON deliveries (next_at) WHERE state = 'waiting';
+
+-- What readers answered: a log. An answer is taken back by a later entry that names it. The topic, the conversation and
+-- the words are filled as its kind needs them; words are redacted.
+CREATE TABLE answers (
+    number INTEGER PRIMARY KEY,
+    answered_at INTEGER NOT NULL,
+    answered_by TEXT NOT NULL,
+    via TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    digest TEXT,
+    topic TEXT,
+    reason TEXT,
+    source TEXT,
+    id TEXT,
+    name TEXT,
+    query TEXT,
+    undoes INTEGER UNIQUE
+) STRICT;
+
+-- Signed links that were used; kept until they would have expired.
+CREATE TABLE used_links (
+    nonce TEXT PRIMARY KEY NOT NULL,
+    used_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    answer INTEGER NOT NULL REFERENCES answers (number)
+) STRICT;
+
+-- Topics that readers asked for, counted once for each closed window: a saved search may find more later, what was
+-- counted stays. `conversations_found` lists the keys.
+CREATE TABLE asked_counts (
+    asked INTEGER NOT NULL REFERENCES answers (number),
+    cadence TEXT NOT NULL,
+    window_key TEXT NOT NULL,
+    counted_at INTEGER NOT NULL,
+    conversations INTEGER NOT NULL,
+    customers INTEGER NOT NULL,
+    conversations_found TEXT NOT NULL,
+    PRIMARY KEY (asked, cadence, window_key)
+) STRICT;
