@@ -1,4 +1,5 @@
-//! Mails digests: text and HTML side by side, over SMTP with encryption and a user by default.
+//! Mails digests: text and HTML side by side, over SMTP with encryption and a user by default. The pictures lie beside the
+//! HTML that shows them (RFC 2387).
 //!
 //! The Message-ID comes from the delivery key, so that a mail that was sent twice can be recognised
 //! as one. With several recipients all get it or none does: a server that refuses one gets nothing.
@@ -8,7 +9,7 @@ use std::error::Error;
 use anyhow::Context;
 use futures_util::future::BoxFuture;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
@@ -17,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::http::{Connection, is_loopback, not_reached};
 use super::{Notifier, Outgoing, Receipt, SendError, fingerprint, wrong_format};
-use crate::digest::render::{Format, Rendered};
+use crate::digest::render::{Format, Picture, Rendered};
 use crate::section::Section;
 
 /// How long a mail may take unless configured otherwise: some servers look through it before they
@@ -219,19 +220,18 @@ fn compose(config: &MailConfig, message: &Outgoing) -> Result<Message, SendError
         subject,
         text,
         html,
+        pictures,
     } = &message.content
     else {
         return Err(wrong_format());
     };
     let domain = config.from.email.domain();
+    let id = &fingerprint(&message.delivery_key)[..32];
     let mut builder = Message::builder()
         .from(config.from.clone())
         .subject(one_line(subject))
         .date(message.at.into())
-        .message_id(Some(format!(
-            "<{}@{domain}>",
-            &fingerprint(&message.delivery_key)[..32]
-        )))
+        .message_id(Some(format!("<{id}@{domain}>")))
         .raw_header(header("List-Id", &format!("<groundswell.{domain}>")))
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .raw_header(header("X-Groundswell-Delivery", &message.delivery_key));
@@ -240,13 +240,37 @@ fn compose(config: &MailConfig, message: &Outgoing) -> Result<Message, SendError
     }
     let part =
         |kind: ContentType, words: &str| SinglePart::builder().header(kind).body(words.to_owned());
-    builder
-        .multipart(
-            MultiPart::alternative()
-                .singlepart(part(ContentType::TEXT_PLAIN, text))
-                .singlepart(part(ContentType::TEXT_HTML, html)),
+    let html = part(ContentType::TEXT_HTML, html);
+    let body = parts("alternative", id).singlepart(part(ContentType::TEXT_PLAIN, text));
+    let body = if pictures.is_empty() {
+        body.singlepart(html)
+    } else {
+        let related = parts("related; type=\"text/html\"", id).singlepart(html);
+        body.multipart(
+            pictures
+                .iter()
+                .map(inline)
+                .fold(related, MultiPart::singlepart),
         )
+    };
+    builder
+        .multipart(body)
         .map_err(|error| SendError::Permanent(format!("no mail can be made: {error}")))
+}
+
+/// Parts with a border that follows from the delivery: a repeat has the same bytes. Quoted-printable and base64 never hold
+/// `=_` (RFC 2045, 5.1).
+fn parts(kind: &str, id: &str) -> MultiPart {
+    let name = &kind[..3];
+    let kind = format!("multipart/{kind}; boundary=\"=_{name}_{id}\"");
+    let kind = ContentType::parse(&kind).expect("hexadecimal digits fit into a boundary");
+    MultiPart::builder().header(kind).build()
+}
+
+fn inline(picture: &Picture) -> SinglePart {
+    let kind = ContentType::parse("image/png").expect("a constant that parses");
+    let name = format!("{}.png", picture.id.split('.').next().unwrap_or("course"));
+    Attachment::new_inline_with_name(picture.id.clone(), name).body(picture.png.clone(), kind)
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {
@@ -338,6 +362,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::digest::render::{render, tests::any};
+    use proptest::prelude::*;
 
     fn config() -> MailConfig {
         MailConfig {
@@ -363,6 +389,7 @@ mod tests {
                 subject: subject.to_owned(),
                 text: text.to_owned(),
                 html: format!("<p>{text}</p>"),
+                pictures: Vec::new(),
             },
         }
     }
@@ -372,6 +399,73 @@ mod tests {
         let text = String::from_utf8(mail.formatted()).unwrap();
         let head = text.split("\r\n\r\n").next().unwrap();
         head.split("\r\n").map(str::to_owned).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        /// RFC 5322, 2.1.1: at most 998 bytes a line, better 78; and only CRLF ends one.
+        #[test]
+        fn the_mail_of_any_digest_keeps_to_the_lines_of_mail(digest in any::digest()) {
+            let content = render(&digest, Format::Mail, "https://pages.example");
+            let mail = compose(&config(), &Outgoing { content, ..outgoing("", "") }).unwrap();
+            let text = String::from_utf8(mail.formatted()).unwrap();
+            for line in text.split("\r\n") {
+                prop_assert!(line.len() <= 78, "{} bytes: {}", line.len(), line);
+                prop_assert!(!line.contains(['\r', '\n']));
+            }
+            let again = compose(&config(), &Outgoing {
+                content: render(&digest, Format::Mail, "https://pages.example"), ..outgoing("", "")
+            });
+            prop_assert_eq!(again.unwrap().formatted(), text.into_bytes());
+        }
+    }
+
+    #[test]
+    fn a_picture_lies_beside_the_html_that_shows_it() {
+        let Rendered::Mail {
+            subject,
+            text,
+            html,
+            ..
+        } = outgoing("subject", "words").content
+        else {
+            panic!("a mail is a mail")
+        };
+        let png = (0..=255).collect::<Vec<u8>>();
+        let picture = Picture {
+            id: "course-1.00ff@groundswell".to_owned(),
+            png,
+            width: 9,
+            height: 9,
+            alt: String::new(),
+        };
+        let content = Rendered::Mail {
+            subject,
+            text,
+            html,
+            pictures: vec![picture],
+        };
+        let mail = compose(
+            &config(),
+            &Outgoing {
+                content,
+                ..outgoing("", "")
+            },
+        )
+        .unwrap();
+        let text = String::from_utf8(mail.formatted()).unwrap();
+        for part in [
+            "Content-Type: multipart/alternative;\r\n",
+            "Content-Type: multipart/related; type=\"text/html\";\r\n",
+            "Content-ID: <course-1.00ff@groundswell>\r\n",
+            "Content-Disposition: inline; filename=\"course-1.png\"\r\n",
+            "Content-Type: image/png\r\n",
+            "Content-Transfer-Encoding: base64\r\n",
+            "\r\n\r\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4\r\n",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
     }
 
     #[test]

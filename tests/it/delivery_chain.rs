@@ -166,11 +166,28 @@ async fn a_whole_digest_reaches_every_destination_as_it_was_laid_out() {
     assert_eq!(body.await, json_of(&digest, Format::Json).to_string());
 
     let mail = mailbox.wait_for(&key("mail"), 1).await.remove(0);
-    let Rendered::Mail { text, html, .. } = render(&digest, Format::Mail, BASE_URL) else {
+    let Rendered::Mail {
+        text,
+        html,
+        pictures,
+        ..
+    } = render(&digest, Format::Mail, BASE_URL)
+    else {
         panic!("a mail is a mail")
     };
     assert_eq!(mailbox.part(&mail, "1").await, text);
-    assert_eq!(mailbox.part(&mail, "2").await, html);
+    // Beside the text: the HTML and the pictures that it shows, each as it was drawn.
+    assert_eq!(mailbox.part(&mail, "2.1").await, html);
+    for (place, picture) in pictures.iter().enumerate() {
+        let part = format!("2.{}", place + 2);
+        assert_eq!(mailbox.bytes(&mail, &part).await, picture.png);
+        let head = mailbox.head(&mail, &part).await;
+        assert!(
+            head.contains(&format!("Content-ID: <{}>", picture.id)),
+            "{head}"
+        );
+    }
+    assert!(pictures.len() > 2);
 
     for (receiver, format) in [
         (&servers.slack, Format::Slack),

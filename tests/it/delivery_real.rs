@@ -96,6 +96,7 @@ fn mail(text: &str) -> Rendered {
         subject: "Wöchentlich: 3 Themen – and a long subject that must be folded over several lines to fit".to_owned(),
         text: text.to_owned(),
         html: format!("<html><body><p>{text}</p></body></html>"),
+        pictures: Vec::new(),
     }
 }
 
@@ -126,7 +127,7 @@ impl Mailbox {
     }
 
     /// Runs a command; gives the lines of its answer, and the blocks of bytes in them.
-    async fn command(&mut self, command: &str) -> (Vec<String>, Vec<String>) {
+    async fn command(&mut self, command: &str) -> (Vec<String>, Vec<Vec<u8>>) {
         self.count += 1;
         let tag = format!("a{} ", self.count);
         let text = format!("{tag}{command}\r\n");
@@ -148,7 +149,7 @@ impl Mailbox {
             if let Some(size) = size.and_then(|(_, digits)| digits.parse().ok()) {
                 let mut bytes = vec![0; size];
                 self.stream.read_exact(&mut bytes).await.unwrap();
-                blocks.push(String::from_utf8(bytes).unwrap());
+                blocks.push(bytes);
             }
             lines.push(line);
         }
@@ -179,17 +180,30 @@ impl Mailbox {
 
     /// One part of a mail, decoded by the server.
     pub async fn part(&mut self, mail: &str, part: &str) -> String {
-        let (_, mut blocks) = self
-            .command(&format!("FETCH {mail} BINARY.PEEK[{part}]"))
-            .await;
-        blocks.remove(0).replace("\r\n", "\n")
+        let text = String::from_utf8(self.bytes(mail, part).await).unwrap();
+        text.replace("\r\n", "\n")
+    }
+
+    /// The same, byte for byte.
+    pub async fn bytes(&mut self, mail: &str, part: &str) -> Vec<u8> {
+        self.block(&format!("FETCH {mail} BINARY.PEEK[{part}]"))
+            .await
+    }
+
+    /// What a part says of itself.
+    pub async fn head(&mut self, mail: &str, part: &str) -> String {
+        let command = format!("FETCH {mail} BODY.PEEK[{part}.MIME]");
+        String::from_utf8(self.block(&command).await).unwrap()
+    }
+
+    async fn block(&mut self, command: &str) -> Vec<u8> {
+        let (_, mut blocks) = self.command(command).await;
+        blocks.remove(0)
     }
 
     pub async fn headers(&mut self, mail: &str) -> String {
-        let (_, mut blocks) = self
-            .command(&format!("FETCH {mail} BODY.PEEK[HEADER]"))
-            .await;
-        blocks.remove(0)
+        let command = format!("FETCH {mail} BODY.PEEK[HEADER]");
+        String::from_utf8(self.block(&command).await).unwrap()
     }
 }
 

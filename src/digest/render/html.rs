@@ -8,6 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use crate::model::Digest;
 
+use super::picture::Picture;
 use super::text::spark;
 use super::view::View;
 
@@ -48,10 +49,17 @@ pub fn page(digest: &Digest, base_url: &str) -> String {
 
 /// Fills one of the templates.
 pub fn fill(name: &str, view: &View) -> String {
+    fill_with(name, view, &[])
+}
+
+/// Fills one of the templates, with a picture for each item that has one.
+pub fn fill_with(name: &str, view: &View, pictures: &[Option<Picture>]) -> String {
     let template = TEMPLATES.get_template(name);
     let template = template.expect("only templates of the list are asked for");
     let sparks: Vec<String> = view.items.iter().map(|item| spark(&item.course)).collect();
     template
-        .render(context! { view => Serde(view), sparks, style => STYLE })
+        .render(
+            context! { view => Serde(view), sparks, pictures => Serde(pictures), style => STYLE },
+        )
         .expect("templates use only what a view has, and a view has all they use")
 }

@@ -1,23 +1,29 @@
-//! For mail: a subject, plain text, and HTML that also old mail readers show: tables, inline styles, nothing to load.
+//! For mail: a subject, plain text, and HTML that also old mail readers show: tables, inline styles, nothing to load from
+//! elsewhere. The courses are pictures that the mail carries with it; where they are not shown, their numbers are.
 
 use crate::model::{Cadence, Digest};
 
-use super::html::fill;
+use super::html::fill_with;
+use super::picture::Picture;
 use super::view::View;
 use super::words::plain;
 use super::{Rendered, fit, text};
 
-/// Longer subjects are cut by readers, and longer lines are folded (RFC 5322, 2.1.1).
+/// Longer subjects are cut by readers, and longer lines are folded (<https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1>).
 pub const SUBJECT_MAX: usize = 78;
 /// Gmail shows "message clipped" above 102 KB of HTML.
 pub const HTML_MAX: usize = 100_000;
 
 /// Lays a digest out as a mail.
 pub fn mail(digest: &Digest, base_url: &str) -> Rendered {
-    let lay_out = |view: &View| Rendered::Mail {
-        subject: subject(digest, view),
-        text: text::lay_out(view),
-        html: fill("mail.html", view),
+    let lay_out = |view: &View| {
+        let pictures: Vec<Option<Picture>> = view.items.iter().map(Picture::of).collect();
+        Rendered::Mail {
+            subject: subject(digest, view),
+            text: text::lay_out(view),
+            html: fill_with("mail.html", view, &pictures),
+            pictures: pictures.into_iter().flatten().collect(),
+        }
     };
     fit(digest, base_url, lay_out, |mail| match mail {
         Rendered::Mail { html, .. } => html.len() <= HTML_MAX,

@@ -81,7 +81,7 @@ fn quote(quote: &QuoteView) -> String {
         Some(url) => link(&quote.key, url),
         None => escaped(&quote.key),
     };
-    format!("> \u{201c}{}\u{201d} {from}", escaped(&quote.text))
+    format!("> {} {from}", escaped(&quote.quoted()))
 }
 
 fn link(words: &str, url: &str) -> String {

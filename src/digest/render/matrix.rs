@@ -1,4 +1,5 @@
-//! For Matrix: a text body and a formatted one, with only the tags that clients show.
+//! For Matrix: a text body and a formatted one, with only the tags that clients show
+//! (<https://spec.matrix.org/latest/client-server-api/#mroommessage-msgtypes>).
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,8 @@ use super::html::fill;
 use super::view::View;
 use super::{Rendered, fit, size_of, text};
 
-/// A whole event may have 65,536 bytes (Matrix client-server API, "Size limits"); the rest is for what the server adds.
+/// A whole event may have 65,536 bytes (<https://spec.matrix.org/latest/client-server-api/#size-limits>); the rest is for what
+/// the server adds.
 pub const CONTENT_MAX: usize = 60_000;
 
 /// Lays a digest out as the content of an `m.room.message`. Nobody is mentioned, whatever customers wrote.

@@ -6,6 +6,7 @@ mod links;
 mod mail;
 mod markdown;
 mod matrix;
+mod picture;
 mod sentences;
 mod slack;
 mod teams;
@@ -18,6 +19,10 @@ use crate::model::Digest;
 use view::{Size, View};
 
 pub use html::{STYLE, fragment};
+pub use picture::Picture;
+
+/// No chat and no mail shows more items, however many a digest has.
+const ITEMS_MAX: usize = 50;
 
 /// What a destination wants to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub enum Rendered {
         text: String,
         /// The HTML part.
         html: String,
+        /// The pictures that it shows, each under its `cid:`.
+        pictures: Vec<Picture>,
     },
 }
 
@@ -79,7 +86,8 @@ fn fit<T>(
     lay_out: impl Fn(&View) -> T,
     fits: impl Fn(&T) -> bool,
 ) -> T {
-    let mut steps = Size::steps(digest).into_iter();
+    let steps = Size::steps(digest).into_iter();
+    let mut steps = steps.filter(|size| size.items <= ITEMS_MAX);
     loop {
         let size = steps.next();
         let rendered = lay_out(&View::of(digest, base_url, size.unwrap_or(Size::LEAST)));
@@ -95,4 +103,4 @@ fn size_of(value: &serde_json::Value) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

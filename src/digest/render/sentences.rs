@@ -27,6 +27,12 @@ pub fn summary(digest: &Digest) -> Vec<String> {
         first.push_str(&format!("; {previous} in the {noun} before"));
     }
     let mut lines = vec![first + "."];
+    if let Some(side) = &digest.official {
+        lines.push(format!(
+            "The official side has {}, we count {}.",
+            side.official, side.ours
+        ));
+    }
     let excluded: u64 = totals
         .excluded
         .iter()

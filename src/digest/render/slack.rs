@@ -1,5 +1,10 @@
 //! For Slack: Block Kit. Foreign words stand only where Slack reads no signs: in `plain_text` and in the text elements of
-//! `rich_text` blocks. So nothing that a customer writes becomes bold, a link or a call to a whole channel.
+//! `rich_text` blocks. So nothing that a customer writes becomes bold, a link or a call to a whole channel
+//! (<https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>).
+//!
+//! The course of a topic is a line of blocks: an image block wants an address that Slack's servers can reach, or a file
+//! uploaded with a token of its own, and shows no data that stands in the message
+//! (<https://docs.slack.dev/reference/block-kit/blocks/image-block>).
 
 use serde_json::{Value, json};
 
@@ -10,12 +15,15 @@ use super::view::{ItemView, QuoteView, View};
 use super::words::plain;
 use super::{Rendered, fit, size_of};
 
-/// Blocks of a message (docs.slack.dev, "Blocks").
+/// Blocks of a message (<https://docs.slack.dev/reference/block-kit/blocks>).
 pub const BLOCKS_MAX: usize = 50;
-/// Letters of a header block.
+/// Letters of a header block (<https://docs.slack.dev/reference/block-kit/blocks/header-block>).
 pub const HEADER_MAX: usize = 150;
-/// Letters of one text; the limit of a section's text, kept for every text.
+/// Letters of one text: the limit of a section's text, kept for every text
+/// (<https://docs.slack.dev/reference/block-kit/blocks/section-block>).
 pub const TEXT_MAX: usize = 3_000;
+/// So long our own texts may be: whatever Slack counts, letters or UTF-16 units, it is within the limit.
+const OWN_TEXT_MAX: usize = TEXT_MAX / 2;
 /// Letters of the blocks as JSON. Slack answers `msg_blocks_too_long` at about 13,200 (slackapi/bolt-js issue 2509), far below
 /// the 40,000 that a message's text may have.
 pub const BLOCKS_SIZE_MAX: usize = 12_000;
@@ -41,12 +49,13 @@ fn message(view: &View) -> Value {
     blocks.push(rich_text(foot_parts(view)));
     let rules = view.rules.join(" ");
     if !rules.is_empty() {
-        let rules = plain(&rules, TEXT_MAX);
+        let rules = plain(&rules, OWN_TEXT_MAX);
         blocks.push(json!({"type": "context", "elements": [{"type": "plain_text", "text": rules, "emoji": false}]}));
     }
     json!({
-        // What a notification shows: only our own words. Slack wants these three escaped in it.
-        "text": plain(&format!("{}: {}", view.title, view.summary[0]), TEXT_MAX)
+        // What a notification shows: only our own words. Slack wants these three escaped in it
+        // (https://docs.slack.dev/messaging/formatting-message-text, "Escaping text").
+        "text": plain(&format!("{}: {}", view.title, view.summary[0]), OWN_TEXT_MAX)
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;"),
@@ -154,7 +163,7 @@ fn quote(quote: &QuoteView) -> Value {
         Some(url) => link(url, &quote.key),
         None => words(&format!("[{}]", quote.key)),
     };
-    json!({"type": "rich_text_quote", "elements": [words(&format!("\u{201c}{}\u{201d} ", quote.text)), from]})
+    json!({"type": "rich_text_quote", "elements": [words(&format!("{} ", quote.quoted())), from]})
 }
 
 fn words(text: &str) -> Value {

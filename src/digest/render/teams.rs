@@ -1,5 +1,5 @@
 //! For Teams: a message with one Adaptive Card, as Workflows and incoming webhooks take it. Foreign words stand only in
-//! `TextRun`s, which read no Markdown.
+//! `TextRun`s, which read no Markdown (<https://adaptivecards.io/explorer/TextRun.html>).
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,9 @@ use super::text::spark;
 use super::view::{ItemView, QuoteView, View};
 use super::{Rendered, fit};
 
-/// Bytes of a message (learn.microsoft.com, "Limits and specifications for Teams"). Teams may hold it as UTF-16, so each unit
-/// counts as two bytes.
+/// Bytes of a message
+/// (<https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook>: "The message
+/// size limit is 28 KB"). Teams may hold it as UTF-16, so each unit counts as two bytes.
 pub const MESSAGE_MAX: usize = 28 * 1024;
 
 /// Lays a digest out as the body of a Teams webhook.
@@ -141,7 +142,7 @@ fn foot(view: &View) -> Vec<Value> {
 }
 
 fn quote(quote: &QuoteView) -> Value {
-    let words = json!({"type": "TextRun", "text": run_text(&format!("\u{201c}{}\u{201d} ", quote.text)), "italic": true});
+    let words = json!({"type": "TextRun", "text": run_text(&format!("{} ", quote.quoted())), "italic": true});
     let mut from = small(&quote.key);
     if let Some(url) = &quote.url {
         from["selectAction"] = json!({"type": "Action.OpenUrl", "url": url});

@@ -1,4 +1,5 @@
-//! For a terminal, a text file and a mail's text part: at most 100 columns, a sparkline for the course.
+//! For a terminal, a text file and a mail's text part: 78 columns, which a terminal of 80 shows and a mail should keep to
+//! (RFC 5322, 2.1.1), and a line of blocks for the course.
 
 use crate::model::Digest;
 
@@ -6,7 +7,7 @@ use super::view::{Bar, ItemView, QuoteView, View};
 use super::words::{columns, width};
 
 /// Columns of a line; only an address may be longer, because a broken one leads nowhere.
-const WIDTH: usize = 96;
+const WIDTH: usize = 78;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Lays a digest out as text.
@@ -130,11 +131,7 @@ impl Page {
         } else {
             format!(" [{}]", quote.key)
         };
-        self.line(
-            &format!("\u{201c}{}\u{201d}{from}", quote.text),
-            indent,
-            indent + 1,
-        );
+        self.line(&format!("{}{from}", quote.quoted()), indent, indent + 1);
         if let Some(url) = &quote.url {
             self.address(url, indent + 2);
         }

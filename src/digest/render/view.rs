@@ -10,7 +10,7 @@ use super::links::Links;
 use super::sentences::{
     change, course_words, filed, kind, official, revised, sentence, summary, unassigned,
 };
-use super::words::{percent, plain, some, window};
+use super::words::{isolated, percent, plain, some, window};
 
 const LABEL_MAX: usize = 120;
 /// Letters of a sentence.
@@ -79,6 +79,13 @@ pub struct QuoteView {
     pub url: Option<String>,
 }
 
+impl QuoteView {
+    /// The words in quotation marks, for targets without a way to say how a line is written.
+    pub fn quoted(&self) -> String {
+        isolated(&format!("\u{201c}{}\u{201d}", self.text))
+    }
+}
+
 /// The official side in words.
 #[derive(Clone, Debug, Serialize)]
 pub struct OfficialView {
@@ -142,13 +149,12 @@ impl View {
     /// As much as `size` allows.
     pub fn of(digest: &Digest, base_url: &str, size: Size) -> Self {
         let links = Links::new(base_url);
-        let list = |lines: &[String]| -> Vec<String> {
-            let shown = if size.has_foot { LIST_MAX } else { 0 };
-            lines
-                .iter()
-                .take(shown)
-                .map(|line| plain(line, SENTENCE_MAX))
-                .collect()
+        let list = |lines: &[String]| {
+            if size.has_foot {
+                shortened(lines)
+            } else {
+                Vec::new()
+            }
         };
         let revisions = digest
             .revisions
@@ -162,7 +168,7 @@ impl View {
         Self {
             title: window(digest),
             summary: summary(digest),
-            left_out: left_out(digest, &items),
+            left_out: left_out(digest, &items, size, links.digest(digest).is_some()),
             items,
             official: digest
                 .official
@@ -202,12 +208,17 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
     let suggestion = &item.suggestion;
     ItemView {
         number,
-        label: plain(&item.label, LABEL_MAX),
+        label: label(item),
         terms: terms.join(", "),
         state: item.change.state.as_str(),
         numbers,
         change: change(&item.change, digest),
-        filed: filed(&item.categories),
+        // Where nothing has a category, there is no official side to speak of.
+        filed: if digest.official.is_some() {
+            filed(&item.categories)
+        } else {
+            String::new()
+        },
         findings: findings.collect(),
         quotes: item
             .quotes
@@ -230,6 +241,14 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         course_words: course_words(&item.course, digest),
         tickets: links.topic(&item.topic_id, digest),
     }
+}
+
+fn label(item: &Item) -> String {
+    let label = plain(&item.label, LABEL_MAX);
+    if label.trim().is_empty() {
+        return "(no label)".to_owned();
+    }
+    label
 }
 
 fn quote_view(quote: &Quote, links: &Links) -> QuoteView {
@@ -264,7 +283,21 @@ fn bars(course: &[(String, u64)]) -> Vec<Bar> {
     course.iter().map(bar).collect()
 }
 
-fn left_out(digest: &Digest, shown: &[ItemView]) -> Option<String> {
+/// The first entries of a list, and how many more there are.
+fn shortened(lines: &[String]) -> Vec<String> {
+    let mut shown: Vec<String> = lines
+        .iter()
+        .take(LIST_MAX)
+        .map(|line| plain(line, SENTENCE_MAX))
+        .collect();
+    if lines.len() > LIST_MAX {
+        shown.push(format!("And {} more.", lines.len() - LIST_MAX));
+    }
+    shown
+}
+
+/// What was dropped for the target's limit, and where the whole is.
+fn left_out(digest: &Digest, shown: &[ItemView], size: Size, has_page: bool) -> Option<String> {
     let items = digest.items.len() - shown.len();
     let all_quotes: usize = digest
         .items
@@ -273,10 +306,18 @@ fn left_out(digest: &Digest, shown: &[ItemView]) -> Option<String> {
         .map(|item| item.quotes.len().min(3))
         .sum();
     let quotes = all_quotes - shown.iter().map(|item| item.quotes.len()).sum::<usize>();
-    let parts: Vec<String> = [(items, "more item"), (quotes, "more quote")]
+    let mut parts: Vec<String> = [(items, "more item"), (quotes, "more quote")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| some(count as u64, noun))
         .collect();
-    (!parts.is_empty()).then(|| format!("{} on the page.", parts.join(" and ")))
+    if !size.has_foot {
+        parts.push("the notes".to_owned());
+    }
+    let place = if has_page {
+        "on the page"
+    } else {
+        "in \u{201c}groundswell digest show\u{201d}"
+    };
+    (!parts.is_empty()).then(|| format!("Shortened: {} {place}.", parts.join(" and ")))
 }

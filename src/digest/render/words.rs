@@ -5,19 +5,25 @@ use chrono_tz::Tz;
 
 use crate::model::{Cadence, Digest};
 
+/// Marks on one letter, and signs that join letters, in a row: emoji families and every script do with four; more of them
+/// run into the lines above and below.
+const MARKS_MAX: usize = 4;
+
 /// One line of at most so many letters. White space of any kind becomes one space; control characters, and those that turn
 /// the direction of what follows, are left out.
 pub fn plain(text: &str, letters_max: usize) -> String {
     let mut line = String::new();
     let mut letters = 0;
     let mut is_gap = false;
+    let mut marks = 0;
     // A megabyte of characters that are left out is not worth reading to its end.
     for letter in text.chars().take(letters_max.saturating_mul(20)) {
         if letter.is_whitespace() {
             is_gap = !line.is_empty();
             continue;
         }
-        if is_unwanted(letter) {
+        marks = if is_mark(letter) { marks + 1 } else { 0 };
+        if is_unwanted(letter) || marks > MARKS_MAX {
             continue;
         }
         if letters + usize::from(is_gap) + 1 >= letters_max.max(2) {
@@ -35,19 +41,46 @@ pub fn plain(text: &str, letters_max: usize) -> String {
     line
 }
 
+/// Control characters, signs that turn the direction of writing, and those that take room or hide words without being seen.
 fn is_unwanted(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{FFFE}'
-                | '\u{FFFF}' | '\u{2028}' | '\u{2029}'
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{FFFE}'
+                | '\u{FFFF}' | '\u{2028}' | '\u{2029}' | '\u{AD}' | '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}'
+                | '\u{17B5}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{3164}' | '\u{FFA0}'
+                | '\u{E0000}'..='\u{E0FFF}'
         )
+}
+
+/// Stands on the letter before it, or joins two.
+fn is_mark(letter: char) -> bool {
+    matches!(letter as u32,
+        0x300..=0x36F | 0x483..=0x489 | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF | 0x200C..=0x200F | 0x20D0..=0x20FF
+            | 0xFE00..=0xFE0F | 0xFE20..=0xFE2F)
+}
+
+/// Foreign words in a line of ours: where they are written from right to left, they keep to themselves and do not turn
+/// what follows them (Unicode Standard Annex 9, 2.4).
+pub fn isolated(text: &str) -> String {
+    if text.chars().any(is_right_to_left) {
+        format!("\u{2068}{text}\u{2069}")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn is_right_to_left(letter: char) -> bool {
+    matches!(letter as u32,
+        0x590..=0x8FF | 0x200F | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFC | 0x10800..=0x10FFF | 0x1E800..=0x1EFFF)
 }
 
 /// How many columns of a terminal a letter takes.
 pub fn columns(letter: char) -> usize {
     match letter as u32 {
-        0x300..=0x36F | 0x200B..=0x200F | 0xFE00..=0xFE0F | 0x1F3FB..=0x1F3FF => 0,
+        0x300..=0x36F | 0x483..=0x489 | 0x591..=0x5BD | 0x64B..=0x65F | 0x1AB0..=0x1AFF => 0,
+        0x1DC0..=0x1DFF | 0x200B..=0x200F | 0x2066..=0x2069 | 0x20D0..=0x20FF => 0,
+        0xFE00..=0xFE0F | 0xFE20..=0xFE2F | 0x1F3FB..=0x1F3FF => 0,
         0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F => {
             2
         }
@@ -132,6 +165,19 @@ mod tests {
         assert_eq!(plain("hello world", 8), "hello w…");
         assert_eq!(plain("hello", 6), "hello");
         assert_eq!(plain("שלום 🙂", 20), "שלום 🙂");
+        assert_eq!(
+            plain("👩\u{200D}👩\u{200D}👧", 20),
+            "👩\u{200D}👩\u{200D}👧"
+        );
+        assert_eq!(plain("hid\u{200B}\u{AD}\u{E0041}den", 20), "hidden");
+        let tower = format!("a{}b", "\u{301}".repeat(50));
+        assert_eq!(plain(&tower, 20), format!("a{}b", "\u{301}".repeat(4)));
+    }
+
+    #[test]
+    fn words_from_right_to_left_do_not_turn_what_follows() {
+        assert_eq!(isolated("left"), "left");
+        assert_eq!(isolated("שלום"), "\u{2068}שלום\u{2069}");
     }
 
     #[test]

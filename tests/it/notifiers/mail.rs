@@ -21,6 +21,7 @@ fn content() -> Rendered {
         subject: "Week 13".to_owned(),
         text: CUSTOMER_WORDS.to_owned(),
         html: format!("<p>{CUSTOMER_WORDS}</p>"),
+        pictures: Vec::new(),
     }
 }
 

@@ -15,9 +15,13 @@ fn words() -> impl Strategy<Value = String> {
         1 => prop::sample::select(vec![
             "<script>alert(1)</script>", "*bold* _it_ ~no~ `code`", "<!channel> <@U1> <http://x.y|z>", "](http://x.y) ![i](x)",
             "{{DATE(2026-03-24T06:00:00Z, SHORT)}}", "@room @here", "\u{202E}drow\u{202C} \u{0}\u{7}\u{1b}[31m", "=1+1\r\nBcc: a@b.c",
-            "שלום עולם", "🙂👩‍👩‍👧", "\" onmouseover=\"x", "</td></table>", "", "   ",
+            "שלום עולם", "🙂👩‍👩‍👧", "\" onmouseover=\"x", "</td></table>", "", "   ", "\u{200B}\u{2060}\u{AD}", "=HYPERLINK(\"http://x.y\")",
+            "<@U123> <!here|x> <!subteam^S1> <#C1>", "[x](javascript:alert(1)) **b** - [ ] ", "<at>All</at> ${name} {{TIME(1)}}", "]]> <![CDATA[",
+            "&#x3c;script&#62; &amp; &nbsp;", "\u{2066}isolated \u{2067}and not closed", "../../etc/passwd", "مرحبا abc 123", "\r\n.\r\nQUIT",
         ]).prop_map(str::to_owned),
-        1 => (0_usize..4, 1_usize..5_000).prop_map(|(kind, count)| ["x", "<", "\u{1F600}", "\" "][kind].repeat(count)),
+        1 => (0_usize..7, 1_usize..2_000).prop_map(|(kind, count)| {
+            ["x", "<", "\u{1F600}", "\" ", "\u{301}", "\u{200D}", "ש"][kind].repeat(count)
+        }),
     ]
 }
 
@@ -137,7 +141,7 @@ prop_compose! {
         (pulled, assigned, unassigned, customers) in (count(), count(), count(), count()),
         excluded in list((words(), count()), 8),
         previous in prop::option::of(count()),
-        items in prop_oneof![4 => list(item(), 5), 1 => list(item(), 40)],
+        items in prop_oneof![8 => list(item(), 5), 2 => list(item(), 40), 1 => (item(), 60_usize..120).prop_map(|(item, count)| vec![item; count])],
         official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14), list(words(), 9))),
         (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
         revisions in list((words(), count(), count(), count()), 14),
