@@ -132,11 +132,11 @@ const ONE_OFFS: &[&str] = &[
     "call dropped",
 ];
 
-fn week() -> Window {
+pub fn week() -> Window {
     calendar().parse(Cadence::Weekly, "2026-W13").unwrap()
 }
 
-fn calendar() -> Calendar {
+pub fn calendar() -> Calendar {
     Calendar {
         zone: chrono_tz::Europe::Berlin,
         ..Calendar::default()
@@ -197,7 +197,7 @@ impl World {
     }
 }
 
-fn about(topic: &str) -> State {
+pub fn about(topic: &str) -> State {
     State::Assigned(TopicId::from(topic))
 }
 
@@ -390,7 +390,14 @@ fn shown(format: Format) -> String {
             subject,
             text,
             html,
-        } => format!("{subject}\n\n{text}\n\n{html}"),
+            pictures,
+        } => {
+            let pictures = pictures.iter();
+            let shown =
+                pictures.map(|one| format!("{}: {} bytes, {}", one.id, one.png.len(), one.alt));
+            let pictures = shown.collect::<Vec<_>>().join("\n");
+            format!("{subject}\n\n{text}\n\n{html}\n\n{pictures}")
+        }
     }
 }
 
@@ -417,6 +424,7 @@ fn the_digest_says_what_the_conversations_hold() {
 
 #[test]
 fn every_rendering_reads_well() {
+    crate::golden_cases::show("week", &digest());
     insta::assert_snapshot!("text", shown(Format::Text));
     insta::assert_snapshot!("markdown", shown(Format::Markdown));
     insta::assert_snapshot!("html", shown(Format::Html));

@@ -11,6 +11,7 @@ mod delivery_chain;
 mod delivery_real;
 mod encoder;
 mod golden;
+mod golden_cases;
 mod helpdesk;
 mod kill;
 mod notifiers;
