@@ -294,7 +294,7 @@ fn check(digest: &Digest) -> Result<(), TestCaseError> {
     for picture in &pictures {
         let shown = format!("src=\"cid:{}\"", picture.id);
         prop_assert!(html.contains(&shown));
-        prop_assert!(picture.png.starts_with(b"\x89PNG") && picture.png.len() < 1_000);
+        prop_assert!(picture.png.starts_with(b"\x89PNG") && picture.png.len() < 2_000);
     }
 
     let body = json_of(digest, Format::Json);
