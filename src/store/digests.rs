@@ -93,6 +93,26 @@ impl Store {
         found.await.with_context(|| format!("digest {id}"))
     }
 
+    /// Whole digests with their hash and when they were published, by the end of their windows, newest first.
+    pub async fn newest_digests(
+        &self,
+        cadence: Option<Cadence>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(Digest, String, DateTime<Utc>)>> {
+        let ask = sql(
+            "SELECT content, sha256, created_at FROM digests WHERE cadence = $1 OR $1 = '' \
+                       ORDER BY ends_at DESC, starts_at DESC, id LIMIT $2",
+        );
+        let cadence = cadence.map_or("", Cadence::as_str);
+        let ask = ask.bind(cadence).bind(i64::from(limit));
+        self.read_all(ask, |row| {
+            let digest = serde_json::from_str(get(row, 0)?)
+                .map_err(|_| anyhow::anyhow!("the content of a digest cannot be read"))?;
+            Ok((digest, get(row, 1)?, instant(row, 2)?))
+        })
+        .await
+    }
+
     /// By the end of their windows, newest first.
     pub async fn digest_ids(&self, limit: u32) -> anyhow::Result<Vec<DigestId>> {
         let ask = sql("SELECT id FROM digests ORDER BY ends_at DESC, starts_at DESC, id LIMIT $1");

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::templates;
+use super::{feed, templates};
 use crate::app::App;
 
 const COOKIE: &str = "groundswell";
@@ -32,10 +32,11 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         };
     };
     let path = request.uri().path();
-    if path == "/sign-in" || is_known(headers, token) {
+    let is_feed = path == feed::PATH;
+    if path == "/sign-in" || is_known(headers, token) || is_feed && has_feed_key(&request, token) {
         return next.run(request).await;
     }
-    if path.starts_with("/api/") || path == "/metrics" {
+    if path.starts_with("/api/") || path == "/metrics" || is_feed {
         let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (StatusCode::UNAUTHORIZED, ask, "a token is needed\n").into_response();
     }
@@ -74,15 +75,31 @@ fn is_known(headers: &HeaderMap, token: &SecretString) -> bool {
     session.is_some_and(|(_, given)| is_equal(given, &session_of(token)))
 }
 
+/// Whether the address has the key that opens the feed.
+fn has_feed_key(request: &Request, token: &SecretString) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes())
+        .any(|(name, given)| name == "key" && is_equal(&given, &feed_key(token)))
+}
+
+/// What opens the feed and nothing else. It follows from the token, so that a new token ends it.
+pub fn feed_key(token: &SecretString) -> String {
+    signed(token, b"groundswell feed")
+}
+
 fn is_equal(given: &str, wanted: &str) -> bool {
     given.as_bytes().ct_eq(wanted.as_bytes()).into()
 }
 
 /// The cookie's value: follows from the token, so that a new token ends all sessions.
 fn session_of(token: &SecretString) -> String {
+    signed(token, b"groundswell session")
+}
+
+fn signed(token: &SecretString, purpose: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(token.expose_secret().as_bytes())
         .expect("HMAC takes keys of any length");
-    mac.update(b"groundswell session");
+    mac.update(purpose);
     mac.finalize()
         .into_bytes()
         .iter()
@@ -144,6 +161,21 @@ mod tests {
         ] {
             assert!(!is_this_machine(host), "{host}");
         }
+    }
+
+    #[test]
+    fn the_feeds_key_opens_the_feed_only_and_is_not_the_session() {
+        let token = SecretString::from("s3cret");
+        let asks = |uri: String| {
+            let request = Request::builder().uri(uri).body(axum::body::Body::empty());
+            has_feed_key(&request.unwrap(), &token)
+        };
+        let key = feed_key(&token);
+        assert!(asks(format!("/feed.atom?cadence=weekly&key={key}")));
+        assert!(!asks(format!("/feed.atom?key={}", &key[1..])));
+        assert!(!asks(format!("/feed.atom?key={}", session_of(&token))));
+        assert!(!asks("/feed.atom?key=s3cret".to_owned()));
+        assert_ne!(key, feed_key(&SecretString::from("another")));
     }
 
     #[test]

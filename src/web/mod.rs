@@ -6,6 +6,7 @@ mod answers;
 mod api;
 mod charts;
 mod error;
+mod feed;
 pub mod key;
 mod limit;
 mod links;
@@ -133,6 +134,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/topics/{id}", get(pages::topic))
         .route("/digests", get(pages::digests))
         .route("/digests/{id}", get(pages::digest))
+        .route(feed::PATH, get(feed::feed))
         .route("/search", get(pages::search))
         .route("/sources", get(pages::sources))
         .route("/answers", get(answers::log).post(answers::take_form))

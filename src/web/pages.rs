@@ -9,7 +9,7 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::error::{Failure, PageFailure};
-use super::{answers, sources as progress, templates, views};
+use super::{answers, feed, sources as progress, templates, views};
 use crate::app::App;
 use crate::digest::render::{Format, Rendered, render};
 use crate::model::{Cadence, ConversationKey, Digest, DigestId, TopicId};
@@ -148,7 +148,12 @@ pub async fn digests(State(app): State<Arc<App>>) -> Page {
             .collect();
         windows.push(context! { cadence => cadence.as_str(), closed });
     }
-    page("digests.html", context! { title => "Digests", windows })
+    let feeds = feed::addresses(&app.config);
+    let has_key = app.config.web.token.is_some();
+    page(
+        "digests.html",
+        context! { title => "Digests", windows, feeds, has_key },
+    )
 }
 
 /// One digest, at its permanent address.

@@ -10,6 +10,7 @@ mod defaults;
 mod delivery_chain;
 mod delivery_real;
 mod encoder;
+mod feed;
 mod golden;
 mod golden_cases;
 mod helpdesk;

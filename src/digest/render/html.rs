@@ -8,6 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use crate::model::Digest;
 
+use super::atom::{Entry, Feed};
 use super::picture::Picture;
 use super::text::spark;
 use super::view::View;
@@ -28,6 +29,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("page.html", include_str!("templates/page.html")),
         ("mail.html", include_str!("templates/mail.html")),
         ("matrix.html", include_str!("templates/matrix.html")),
+        ("feed.xml", include_str!("templates/feed.xml")),
     ];
     for (name, text) in texts {
         templates
@@ -45,6 +47,16 @@ pub fn fragment(digest: &Digest, base_url: &str) -> String {
 /// A digest as a page of its own, with nothing to load.
 pub fn page(digest: &Digest, base_url: &str) -> String {
     fill("page.html", &View::whole(digest, base_url))
+}
+
+/// Fills the feed's template.
+pub(super) fn fill_feed(feed: &Feed<'_>, title: &str, updated: &str, entries: &[Entry]) -> String {
+    let template = TEMPLATES.get_template("feed.xml");
+    let template = template.expect("it is in the list");
+    let (url, base_url) = (feed.url, feed.base_url);
+    template
+        .render(context! { title, url, base_url, updated, entries => Serde(entries) })
+        .expect("the template uses only what a feed has")
 }
 
 /// Fills one of the templates.

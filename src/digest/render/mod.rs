@@ -1,5 +1,6 @@
 //! Lays a digest out: one function for each format. The content is the same everywhere: `view` puts it into words once.
 
+mod atom;
 mod html;
 mod json;
 mod links;
@@ -18,6 +19,7 @@ use crate::model::Digest;
 
 use view::{Size, View};
 
+pub use atom::{Feed, atom, updated};
 pub use html::{STYLE, fragment};
 pub use picture::Picture;
 
