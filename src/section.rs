@@ -241,6 +241,17 @@ impl<'a> Section<'a> {
         texts
     }
 
+    /// A table of name = number, each above 0.
+    pub fn decimals(&mut self, key: &str) -> BTreeMap<String, f64> {
+        let mut table = self.section(key);
+        let names: Vec<String> = table.table.keys().cloned().collect();
+        let numbers = names.into_iter().map(|name| {
+            let number = table.decimal(&name, 1.0, 0.001..=1_000_000_000.0);
+            (name, number)
+        });
+        numbers.collect()
+    }
+
     /// A table of name = "text".
     pub fn texts(&mut self, key: &str) -> BTreeMap<String, String> {
         let Some(value) = self.take(key) else {

@@ -3,22 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ConversationKey, Digest, FindingKind, Item, Stored, Suggestion, TrendState};
+use crate::model::{ConversationKey, Digest, Finding, FindingKind, Item, Stored, Suggestion};
 
 use super::draft::{Candidate, Draft, shown_terms};
+use super::handling::{Handling, Weights};
 use super::quotes;
-use super::rules::{self, RULES, Rule, TopicFacts};
+use super::rank::{self, Stakes};
+use super::rules::{self, Claim, RULES, Rule, TopicFacts};
 use super::signals::Signals;
-
-/// What a change adds to an item's weight.
-const WEIGHT_OF_CHANGE: u64 = 15;
-/// What the largest topic's size adds; smaller ones get their part of it.
-const WEIGHT_OF_SIZE: u64 = 25;
-
-/// What a topic loses of which nothing comes back when a tenth is left out; the others lose their part of it.
-const WEIGHT_OF_DOUBT: f64 = 30.0;
-/// What an item loses for each one before it by the same rule: five of one kind tell less than three kinds.
-const WEIGHT_OF_REPETITION: u64 = 15;
 
 /// What came of a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,12 +27,7 @@ pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Out
     if let Some(reason) = silence(draft, judged.len()) {
         return Outcome::Nothing(reason);
     }
-    let largest = judged
-        .iter()
-        .map(|judged| judged.candidate.facts.conversations)
-        .max();
-    let largest = largest.unwrap_or(1).max(1);
-    let picked = pick(judged, largest, draft.config.items_max);
+    let picked = pick(judged, draft.config.items_max);
     let mut digest = draft.frame.clone();
     digest.items = picked
         .into_iter()
@@ -50,111 +37,97 @@ pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Out
     Outcome::Digest(Box::new(digest))
 }
 
-/// The items that matter most, one after the other; what the same rule has said before counts for less.
-fn pick(mut judged: Vec<Judged<'_>>, largest: u64, most: usize) -> Vec<Judged<'_>> {
-    let mut picked: Vec<Judged<'_>> = Vec::new();
-    while picked.len() < most {
-        let weight = |judged: &Judged<'_>| {
-            let same = picked
-                .iter()
-                .filter(|other| other.rule.name == judged.rule.name);
-            judged
-                .weight(largest)
-                .saturating_sub(WEIGHT_OF_REPETITION * same.count() as u64)
-        };
-        let best = judged.iter().enumerate().max_by_key(|(_, judged)| {
-            (
-                weight(judged),
-                std::cmp::Reverse(&judged.candidate.topic.id),
-            )
-        });
-        let Some(place) = best.map(|(place, _)| place) else {
-            break;
-        };
-        picked.push(judged.swap_remove(place));
-    }
-    picked
+/// The items that matter most, in their order.
+fn pick(judged: Vec<Judged<'_>>, most: usize) -> Vec<Judged<'_>> {
+    let weights = judged.iter().fold(Weights::default(), |sum, judged| {
+        sum.plus(judged.facts.handling.weights)
+    });
+    let scores: Vec<(u64, &str)> = judged
+        .iter()
+        .map(|judged| {
+            let stakes = Stakes::of(&judged.facts, &judged.claim, weights.mean());
+            (stakes.score(), judged.rule.name)
+        })
+        .collect();
+    let places = rank::pick(&scores, most);
+    let mut judged: Vec<Option<Judged<'_>>> = judged.into_iter().map(Some).collect();
+    places
+        .into_iter()
+        .filter_map(|place| judged[place].take())
+        .collect()
 }
 
 /// A topic for which a rule fired.
 struct Judged<'a> {
     candidate: &'a Candidate,
+    facts: TopicFacts,
     rule: &'static Rule,
+    claim: Claim,
     suggestion: Suggestion,
 }
 
-impl Judged<'_> {
-    fn weight(&self, largest: u64) -> u64 {
-        let facts = &self.candidate.facts;
-        let is_change = matches!(
-            facts.change.state,
-            TrendState::New | TrendState::Rising | TrendState::Back
-        );
-        let change = if is_change && facts.change.windows > 0 {
-            WEIGHT_OF_CHANGE
-        } else {
-            0
-        };
-        let stability = self
-            .candidate
-            .topic
-            .stability
-            .unwrap_or(1.0)
-            .clamp(0.0, 1.0);
-        let doubt = (WEIGHT_OF_DOUBT * (1.0 - stability)) as u64;
-        let weight = self.rule.weight + change + WEIGHT_OF_SIZE * facts.conversations / largest;
-        weight.saturating_sub(doubt)
+fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Vec<Judged<'a>> {
+    let mut read = read_all(draft, stored);
+    // Of a lumped category one topic speaks, the largest that has nothing more telling to say; lest the same is said thrice.
+    let mut spoken: BTreeSet<String> = BTreeSet::new();
+    for (_, facts) in &mut read {
+        let is_lump = |finding: &&Finding| finding.kind == FindingKind::Lumped;
+        let lump = facts.findings.iter().find(is_lump);
+        if let Some(lump) = lump.map(|lump| lump.sentence.clone()) {
+            let fired = rules::fired(facts);
+            let first = fired.first().map(|(rule, _)| *rule);
+            let has_more_telling = first.is_some_and(rules::tells_more_than_lumped);
+            facts.speaks_for_lump = !has_more_telling && spoken.insert(lump);
+        }
     }
+    read.into_iter()
+        .filter_map(|(candidate, facts)| judge(candidate, facts))
+        .collect()
 }
 
-fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Vec<Judged<'a>> {
+/// The candidates with what their words say, each beside what the words of the others say.
+fn read_all<'a>(
+    draft: &'a Draft,
+    stored: &BTreeMap<ConversationKey, Stored>,
+) -> Vec<(&'a Candidate, TopicFacts)> {
+    let looks = (draft.candidates.len() * RULES.len()) as u64;
     let read = |candidate: &'a Candidate| {
-        let mut facts = candidate.facts.clone();
+        let mut facts = TopicFacts {
+            looks,
+            ..candidate.facts.clone()
+        };
         for key in &candidate.evidence {
             if let Some(stored) = stored.get(key) {
                 facts.signals.add(stored.text.as_str());
+                facts.handling.add(stored, &draft.config);
             }
         }
         (candidate, facts)
     };
     let mut read: Vec<(&Candidate, TopicFacts)> = draft.candidates.iter().map(read).collect();
-    let whole = read.iter().fold(Signals::default(), |sum, (_, facts)| {
+    let signals = read.iter().fold(Signals::default(), |sum, (_, facts)| {
         sum.plus(&facts.signals)
     });
+    let handling = read.iter().fold(Handling::default(), |sum, (_, facts)| {
+        sum.plus(&facts.handling)
+    });
     for (_, facts) in &mut read {
-        facts.signals_elsewhere = whole.without(&facts.signals);
+        facts.signals_elsewhere = signals.without(&facts.signals);
+        facts.handling_elsewhere = handling.without(&facts.handling);
     }
-    let alone: Vec<Option<Judged<'_>>> = read
-        .iter()
-        .map(|(candidate, facts)| judge(candidate, facts))
-        .collect();
-    // Of a lumped category one topic speaks, the largest that has nothing more telling to say; lest the same is said thrice.
-    let mut spoken: BTreeSet<String> = BTreeSet::new();
-    for ((_, facts), judged) in read.iter_mut().zip(&alone) {
-        let lump = facts
-            .findings
-            .iter()
-            .find(|finding| finding.kind == FindingKind::Lumped);
-        let has_more_telling = judged
-            .as_ref()
-            .is_some_and(|judged| judged.rule.weight >= rules::LUMPED_WEIGHT);
-        if let Some(lump) = lump.filter(|_| !has_more_telling) {
-            facts.speaks_for_lump = spoken.insert(lump.sentence.clone());
-        }
-    }
-    read.iter()
-        .filter_map(|(candidate, facts)| judge(candidate, facts))
-        .collect()
+    read
 }
 
-fn judge<'a>(candidate: &'a Candidate, facts: &TopicFacts) -> Option<Judged<'a>> {
-    RULES.iter().find_map(|rule| {
-        let suggestion = (rule.judge)(facts)?;
-        Some(Judged {
-            candidate,
-            rule,
-            suggestion,
-        })
+fn judge(candidate: &Candidate, facts: TopicFacts) -> Option<Judged<'_>> {
+    let fired = rules::fired(&facts);
+    let suggestion = rules::suggestion(&facts, &fired)?;
+    let (rule, first) = fired.first()?;
+    Some(Judged {
+        candidate,
+        rule,
+        claim: first.claim,
+        facts,
+        suggestion,
     })
 }
 
@@ -188,19 +161,20 @@ fn silence(draft: &Draft, judged: usize) -> Option<String> {
 fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Item {
     let Judged {
         candidate,
+        facts,
         rule,
         suggestion,
+        ..
     } = judged;
-    let facts = &candidate.facts;
     Item {
         topic_id: candidate.topic.id.clone(),
         label: candidate.topic.label.clone(),
         terms: shown_terms(&candidate.topic),
         conversations: facts.conversations,
         customers: facts.customers,
-        change: facts.change.clone(),
+        change: facts.change,
         categories: candidate.categories.clone(),
-        findings: facts.findings.clone(),
+        findings: facts.findings,
         quotes: quotes::choose(
             &candidate.topic,
             &candidate.members,

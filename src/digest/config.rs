@@ -1,7 +1,13 @@
-//! What passes into a digest, and who gets its suggestions: the `[digest]` table.
+//! What passes into a digest, what its topics weigh, and who gets its suggestions: the `[digest]` table.
 
-use crate::model::SuggestionKind;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Conversation;
 use crate::section::Section;
+
+use super::routing::Routing;
 
 /// A digest is read between two visits: more than five items are not read.
 const ITEMS_MAX: i64 = 5;
@@ -15,12 +21,11 @@ const CUSTOMERS_MIN: i64 = 2;
 const STABILITY_PERCENT_MIN: i64 = 50;
 /// A quarter of a year of weeks; also enough before a fault to see that it was not there.
 const COURSE_WINDOWS: i64 = 12;
-const OWNER_PRODUCT: &str = "product team";
-const OWNER_SERVICE: &str = "service lead";
-const OWNER_PROCESS: &str = "operations";
+/// An office day; whoever asks earlier, later or at the weekend waits for the next one.
+const SERVICE_HOURS: (i64, i64) = (8, 18);
 
 /// What passes into a digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DigestConfig {
     /// At most so many items.
     pub items_max: usize,
@@ -36,30 +41,14 @@ pub struct DigestConfig {
     pub course_windows: usize,
     /// Categories that say nothing, beside those with a telling name such as "Other".
     pub catch_all: Vec<String>,
-    /// Who takes which kind of suggestion.
-    pub owners: Owners,
-}
-
-/// Who takes which kind of suggestion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owners {
-    /// Takes changes of the product.
-    pub product: String,
-    /// Takes changes of the service.
-    pub service: String,
-    /// Takes changes of a process.
-    pub process: String,
-}
-
-impl Owners {
-    /// Who takes this kind.
-    pub fn of(&self, kind: SuggestionKind) -> &str {
-        match kind {
-            SuggestionKind::Product => &self.product,
-            SuggestionKind::Service => &self.service,
-            SuggestionKind::Process => &self.process,
-        }
-    }
+    /// The attribute that says how much a conversation's account weighs, such as its revenue or its seats.
+    pub account_weight: Option<String>,
+    /// Accounts by name that weigh so much; goes before the attribute.
+    pub account_weights: BTreeMap<String, f64>,
+    /// The hour from which service is there, Monday to Friday, and the one at which it goes.
+    pub service_hours: (u32, u32),
+    /// Who takes which suggestion.
+    pub routing: Routing,
 }
 
 impl Default for DigestConfig {
@@ -72,11 +61,10 @@ impl Default for DigestConfig {
             stability_percent_min: STABILITY_PERCENT_MIN as u32,
             course_windows: COURSE_WINDOWS as usize,
             catch_all: Vec::new(),
-            owners: Owners {
-                product: OWNER_PRODUCT.to_owned(),
-                service: OWNER_SERVICE.to_owned(),
-                process: OWNER_PROCESS.to_owned(),
-            },
+            account_weight: None,
+            account_weights: BTreeMap::new(),
+            service_hours: (SERVICE_HOURS.0 as u32, SERVICE_HOURS.1 as u32),
+            routing: Routing::default(),
         }
     }
 }
@@ -92,7 +80,8 @@ impl DigestConfig {
             section.number("stability_percent_min", STABILITY_PERCENT_MIN, 0..=100);
         let course_windows = section.number("course_windows", COURSE_WINDOWS, 2..=60);
         let catch_all = section.list("catch_all");
-        let mut owners = section.section("owners");
+        let from = section.number("service_hours_from", SERVICE_HOURS.0, 0..=23);
+        let to = section.number("service_hours_to", SERVICE_HOURS.1, from + 1..=24);
         let config = Self {
             items_max: items_max as usize,
             quotes_max: quotes_max as usize,
@@ -101,15 +90,28 @@ impl DigestConfig {
             stability_percent_min: stability_percent_min as u32,
             course_windows: course_windows as usize,
             catch_all,
-            owners: Owners {
-                product: owners.text("product", OWNER_PRODUCT),
-                service: owners.text("service", OWNER_SERVICE),
-                process: owners.text("process", OWNER_PROCESS),
-            },
+            account_weight: section.optional_text("account_weight"),
+            account_weights: section.decimals("account_weights"),
+            service_hours: (from as u32, to as u32),
+            routing: Routing::read(&mut section),
         };
-        owners.finish();
         section.finish();
         config
+    }
+
+    /// How much a conversation's account weighs, where that is known.
+    pub fn weight_of(&self, conversation: &Conversation) -> Option<f64> {
+        let account = conversation.account.as_deref().map(str::trim);
+        let named = account.and_then(|account| self.account_weights.get(account).copied());
+        let attribute = self.account_weight.as_ref();
+        let given = attribute.and_then(|name| conversation.attributes.get(name));
+        let number = || {
+            let digits = given?.replace([',', '_', ' '], "");
+            digits.parse::<f64>().ok()
+        };
+        named
+            .or_else(number)
+            .filter(|weight| weight.is_finite() && *weight > 0.0)
     }
 }
 
@@ -124,11 +126,13 @@ mod tests {
         let reading = Reading::new(BTreeMap::new(), ".".into());
         let read = |text: &str| DigestConfig::read(Section::root(text.parse().unwrap(), &reading));
         assert_eq!(read(""), DigestConfig::default());
-        let named = read("items_max = 3\n[owners]\nproduct = \"Pumps\"");
+        let named =
+            read("items_max = 3\naccount_weights = { Acme = 3 }\n[owners]\nproduct = \"Pumps\"");
         assert_eq!(
-            (named.items_max, named.owners.product.as_str()),
+            (named.items_max, named.routing.product.as_str()),
             (3, "Pumps")
         );
+        assert_eq!(named.account_weights["Acme"], 3.0);
         assert!(reading.into_problems().is_empty());
     }
 }

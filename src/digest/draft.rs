@@ -10,15 +10,18 @@ use crate::model::{
     Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
     TrendState, Window,
 };
-use crate::reconcile::{self, Comparison, Row};
+use crate::reconcile;
 
 use super::beside::{findings, official, official_side};
 use super::burst;
+use super::certainty::Share;
 use super::config::DigestConfig;
+use super::filed::{categories, main_category, unseen};
 use super::frame::frame;
-use super::rules::{Share, TopicFacts};
+use super::handling::Handling;
+use super::rules::TopicFacts;
 use super::signals::Signals;
-use super::tally::{Tallies, Tally, spread};
+use super::tally::{Tallies, Tally, most, spread};
 
 /// More topics than this are not read: the smaller ones wait for a better week.
 const CANDIDATES_MAX: usize = 60;
@@ -134,14 +137,17 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         .map(|topic| {
             let tally = tallies.topics.get(&topic.id);
             let (evidence, is_from_before) = tally.map(Tally::evidence).unwrap_or_default();
+            let categories = categories(&rows, &topic.id, comparison.as_ref());
             Candidate {
                 topic: topic.clone(),
                 facts: TopicFacts {
                     findings: findings.get(&topic.id).cloned().unwrap_or_default(),
                     windows_read: if is_from_before { course.len() } else { 1 },
+                    category: main_category(&categories),
+                    unseen: unseen(&categories, inputs.config),
                     ..topic_facts(inputs, topic, &counts, &tallies)
                 },
-                categories: categories(&rows, &topic.id, comparison.as_ref()),
+                categories,
                 course: course
                     .iter()
                     .map(|(window, counts)| (window.key.clone(), counts.topic(&topic.id)))
@@ -239,10 +245,7 @@ fn topic_facts(
                 .unwrap_or_default(),
         )
     });
-    let product = tally
-        .products
-        .iter()
-        .max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
+    let first = inputs.calendar.day_of(inputs.window.start);
     TopicFacts {
         cadence: inputs.window.cadence,
         conversations,
@@ -250,53 +253,25 @@ fn topic_facts(
         with_customer: tally.with_customer,
         counted: counts.counted(),
         rank: larger.count() + 1,
+        looks: 1,
         change: inputs.changes.get(&topic.id).cloned().unwrap_or(steady),
         findings: Vec::new(),
         windows_read: 1,
         speaks_for_lump: false,
         burst: burst::find(&days.collect::<Vec<_>>()),
-        product: product.map(|(name, count)| (name.clone(), *count)),
-        reopened: Share::of(tally.reopened, conversations),
-        reopened_elsewhere: Share::of(
-            tallies.whole.reopened - tally.reopened,
-            counts.counted() - conversations,
-        ),
-        unhappy: Share::of(tally.unhappy, tally.rated),
-        unhappy_elsewhere: Share::of(
-            tallies.whole.unhappy - tally.unhappy,
-            tallies.whole.rated - tally.rated,
-        ),
+        busiest_day: tallies.busiest_day(&topic.id, first),
+        stability: topic.stability,
+        product: most(&tally.products).map(|(name, _)| name.clone()),
+        category: None,
+        unseen: Share::default(),
+        service_hours: inputs.config.service_hours,
+        measured: tallies.measured(tally),
         signals: Signals::default(),
         signals_elsewhere: Signals::default(),
-        owners: inputs.config.owners.clone(),
+        handling: Handling::default(),
+        handling_elsewhere: Handling::default(),
+        routing: inputs.config.routing.clone(),
     }
-}
-
-/// Under which categories the topic is filed, most first, with what the report counts there.
-fn categories(
-    rows: &[Row],
-    topic: &TopicId,
-    comparison: Option<&Comparison>,
-) -> Vec<CategoryShare> {
-    let mut shares: BTreeMap<Option<String>, CategoryShare> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.topic.as_ref() == Some(topic)) {
-        let key = reconcile::report::line_key(row.category.as_deref());
-        let share = shares.entry(key.clone()).or_insert_with(|| CategoryShare {
-            category: key
-                .as_ref()
-                .and(row.category.as_deref())
-                .map(reconcile::report::line_name),
-            conversations: 0,
-            official: comparison.and_then(|comparison| comparison.official(key.as_deref())),
-        });
-        share.conversations += row.conversations;
-    }
-    let mut shares: Vec<CategoryShare> = shares.into_values().collect();
-    shares.sort_by(|a, b| {
-        let by_size = b.conversations.cmp(&a.conversations);
-        by_size.then_with(|| a.category.cmp(&b.category))
-    });
-    shares
 }
 
 /// The words that an item shows.

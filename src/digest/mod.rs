@@ -6,12 +6,17 @@
 
 mod beside;
 mod burst;
+mod certainty;
 mod compose;
 mod config;
 mod draft;
+mod filed;
 mod frame;
+mod handling;
 mod quotes;
+mod rank;
 pub mod render;
+mod routing;
 mod rules;
 mod signals;
 mod tally;
@@ -21,8 +26,9 @@ use sha2::{Digest as _, Sha256};
 use crate::model::Digest;
 
 pub use compose::{Outcome, compose};
-pub use config::{DigestConfig, Owners};
+pub use config::DigestConfig;
 pub use draft::{Draft, Inputs, Published, draft};
+pub use routing::{Route, Routing};
 pub use rules::{RULES, Rule, TopicFacts};
 
 /// Version of the digest's shape, written into each.

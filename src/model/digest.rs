@@ -284,6 +284,10 @@ pub struct Suggestion {
     pub owner: String,
     /// What to do next.
     pub next_step: String,
+    /// What else in the numbers speaks for it, a sentence each.
+    pub evidence: Vec<String>,
+    /// What in the numbers speaks against it, a sentence each; empty where nothing does.
+    pub contrary: Vec<String>,
     /// What would prove it wrong.
     pub disproof: String,
 }

@@ -60,9 +60,11 @@ fn the_examples_are_right() {
         .collect();
     let start = examples
         .iter()
-        .position(|line| line.starts_with("[[sources]]"))
+        .position(|line| line.starts_with("account_weight = "))
         .unwrap();
-    let config = parse(&examples[start..].join("\n")).unwrap();
+    let config = parse(&format!("[digest]\n{}", examples[start..].join("\n"))).unwrap();
+    assert_eq!(config.digest.routing.routes[0].owner, "Anna");
+    assert_eq!(config.digest.account_weights["Acme"], 3.0);
     assert_eq!(
         (
             config.sources.len(),

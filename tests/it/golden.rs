@@ -414,8 +414,8 @@ fn the_digest_says_what_the_conversations_hold() {
         rules,
         [
             "begins_with_update",
-            "promised_not_delivered",
             "hidden_under_catch_all",
+            "promised_not_delivered",
             "lumped_category"
         ]
     );

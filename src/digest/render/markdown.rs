@@ -61,11 +61,14 @@ fn item(item: &ItemView) -> String {
     }
     parts.push(facts.join("\n"));
     parts.extend(item.quotes.iter().map(quote));
+    let reasons = item.reasons.iter();
+    let reasons = reasons.map(|one| format!("- {}: {}\n", one.kind, escaped(&one.sentence)));
     parts.push(format!(
-        "**Suggestion** ({}, for {}): {}\n\n- Next: {}\n- Wrong if: {}",
+        "**Suggestion** ({}, for {}): {}\n\n{}- Next: {}\n- Wrong if: {}",
         item.kind,
         escaped(&item.owner),
         escaped(&item.suggestion),
+        reasons.collect::<String>(),
         escaped(&item.next_step),
         escaped(&item.disproof),
     ));

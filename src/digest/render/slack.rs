@@ -90,11 +90,19 @@ fn item_parts(item: &ItemView) -> Vec<Value> {
     let mut tail = vec![
         bold(&format!("Suggestion ({}, for {}): ", item.kind, item.owner)),
         words(&format!("{}\n", item.suggestion)),
+    ];
+    for reason in &item.reasons {
+        tail.extend([
+            bold(&format!("{}: ", reason.kind)),
+            words(&format!("{}\n", reason.sentence)),
+        ]);
+    }
+    tail.extend([
         bold("Next: "),
         words(&format!("{}\n", item.next_step)),
         bold("Wrong if: "),
         words(&format!("{}\n", item.disproof)),
-    ];
+    ]);
     if let Some(stability) = &item.stability {
         tail.push(words(&format!("Stable: {stability}.\n")));
     }

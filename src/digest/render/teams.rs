@@ -87,6 +87,10 @@ fn item(item: &ItemView) -> Value {
     lines.extend(item.quotes.iter().map(quote));
     let head = format!("Suggestion ({}, for {}): ", item.kind, item.owner);
     lines.push(line(vec![bold(&head), run(&item.suggestion)]));
+    for reason in &item.reasons {
+        let head = format!("{}: ", reason.kind);
+        lines.push(line(vec![bold(&head), run(&reason.sentence)]));
+    }
     lines.push(line(vec![bold("Next: "), run(&item.next_step)]));
     lines.push(line(vec![bold("Wrong if: "), run(&item.disproof)]));
     if let Some(stability) = &item.stability {

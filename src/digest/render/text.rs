@@ -114,6 +114,10 @@ impl Page {
             3,
         );
         self.line(&item.suggestion, 5, 5);
+        for reason in &item.reasons {
+            let words = format!("{}: {}", reason.kind, reason.sentence);
+            self.line(&words, 5, 7 + reason.kind.len());
+        }
         self.line(&format!("Next: {}", item.next_step), 5, 11);
         self.line(&format!("Wrong if: {}", item.disproof), 5, 15);
         if let Some(stability) = &item.stability {

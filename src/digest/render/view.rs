@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Digest, Item, Quote};
+use crate::model::{Digest, Item, Quote, Suggestion};
 
 use super::links::Links;
 use super::sentences::{
@@ -13,6 +13,8 @@ use super::sentences::{
 use super::words::{isolated, percent, plain, some, window};
 
 const LABEL_MAX: usize = 120;
+/// Sentences for a suggestion, and against it.
+const REASONS_MAX: usize = 3;
 /// Letters of a sentence.
 pub const SENTENCE_MAX: usize = 600;
 const QUOTE_MAX: usize = 300;
@@ -56,6 +58,8 @@ pub struct ItemView {
     pub kind: &'static str,
     pub owner: String,
     pub suggestion: String,
+    /// What else speaks for the suggestion, and what against it.
+    pub reasons: Vec<FindingView>,
     pub next_step: String,
     pub disproof: String,
     pub stability: Option<String>,
@@ -229,6 +233,7 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         kind: suggestion.kind.as_str(),
         owner: plain(&suggestion.owner, NAME_MAX),
         suggestion: sentence(&suggestion.sentence),
+        reasons: reasons(suggestion),
         next_step: sentence(&suggestion.next_step),
         disproof: sentence(&suggestion.disproof),
         stability: item.stability.map(|share| {
@@ -249,6 +254,21 @@ fn label(item: &Item) -> String {
         return "(no label)".to_owned();
     }
     label
+}
+
+/// What else speaks for a suggestion, and what against it, each as one line.
+fn reasons(suggestion: &Suggestion) -> Vec<FindingView> {
+    let line = |kind, sentences: &[String]| {
+        let sentences = sentences.iter().take(REASONS_MAX).map(|one| sentence(one));
+        let sentences: Vec<String> = sentences.collect();
+        (!sentences.is_empty()).then(|| FindingView {
+            kind,
+            sentence: sentences.join(" "),
+        })
+    };
+    let evidence = line("For it", &suggestion.evidence);
+    let contrary = line("Against it", &suggestion.contrary);
+    evidence.into_iter().chain(contrary).collect()
 }
 
 fn quote_view(quote: &Quote, links: &Links) -> QuoteView {

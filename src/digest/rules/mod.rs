@@ -1,624 +1,264 @@
-//! What may be suggested, and when: a constant table of rules. A topic passes the gate when a rule fires for it; the first
-//! rule that fires words the suggestion, so the more telling ones stand first.
+//! What may be suggested, and when: a constant table of rules, one family in each file. A topic is actionable when a rule
+//! fires for it; the first rule that fires words the suggestion, so the more telling ones stand first, and the others that
+//! fire are its evidence.
 //!
 //! A rule never claims more than its numbers: it says how many of how many, and it fires only where the interval of that
-//! share leaves no doubt. Each suggestion says what would prove it wrong.
+//! share leaves no doubt and chance alone would be rare even among all the comparisons of a digest. Each suggestion says what
+//! in the numbers speaks against it, and what would prove it wrong.
 
-mod counted;
+mod contrary;
+mod facts;
+mod handling;
+mod official;
+#[cfg(test)]
+pub mod testing;
+mod trends;
+mod who;
 mod wording;
 
-use crate::model::{Cadence, Change, Finding, FindingKind, Suggestion, SuggestionKind, TrendState};
-use crate::reconcile::wilson;
+use crate::model::{Suggestion, SuggestionKind};
 
-use super::burst::Burst;
-use super::config::Owners;
-use super::signals::{Signal, Signals};
+use super::certainty::Pair;
+use super::signals::Signal;
 
-/// A wording counts for a topic when surely more than this share of what was read has it …
-const WORDING_SHARE: f64 = 0.15;
-/// … and surely more than so many times the share of what was read of other topics …
-const WORDING_FACTOR: f64 = 2.0;
-/// … and in at least so many conversations.
-const WORDING_HITS_MIN: u64 = 4;
+pub use facts::{Measured, TopicFacts};
 
-/// So many out of so many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
-    /// Those that have it.
-    pub hits: u64,
-    /// Those that were looked at.
-    pub all: u64,
-}
-
-impl Share {
-    /// So many out of so many.
-    pub fn of(hits: u64, all: u64) -> Self {
-        Self { hits, all }
-    }
-
-    /// Whether the share is surely larger, with at least so many hits.
-    fn is_above(self, least: f64, hits_min: u64) -> bool {
-        self.hits >= hits_min && wilson(self.hits, self.all).low > least
-    }
-
-    fn rate(self) -> f64 {
-        self.hits as f64 / self.all.max(1) as f64
-    }
-}
-
-/// What rules look at.
-#[derive(Clone, Debug)]
-pub struct TopicFacts {
-    /// By day, week or month.
-    pub cadence: Cadence,
-    /// Conversations in the window.
-    pub conversations: u64,
-    /// Different customers among them.
-    pub customers: u64,
-    /// Conversations whose customer is known.
-    pub with_customer: u64,
-    /// All conversations that count in the window.
-    pub counted: u64,
-    /// 1 for the largest topic of the window.
-    pub rank: usize,
-    /// How it moves.
-    pub change: Change,
-    /// What the official categories hide.
-    pub findings: Vec<Finding>,
-    /// How many windows, this one included, the wording was read in.
-    pub windows_read: usize,
-    /// Whether it speaks for a lumped category: only one of its topics does.
-    pub speaks_for_lump: bool,
-    /// The day on which it begins.
-    pub burst: Option<Burst>,
-    /// The product that most of its conversations name, and how many do.
-    pub product: Option<(String, u64)>,
-    /// Reopened ones.
-    pub reopened: Share,
-    /// Reopened ones among all other conversations of the window.
-    pub reopened_elsewhere: Share,
-    /// Rated below the middle, among the rated ones.
-    pub unhappy: Share,
-    /// The same among all other conversations of the window.
-    pub unhappy_elsewhere: Share,
-    /// What its words say.
-    pub signals: Signals,
-    /// What the words of the other topics say that were read.
-    pub signals_elsewhere: Signals,
-    /// Who takes what.
-    pub owners: Owners,
-}
+/// Sentences of evidence beside the suggestion's own.
+const EVIDENCE_MAX: usize = 3;
 
 /// One rule.
 #[derive(Debug)]
 pub struct Rule {
     /// Its name in the digest.
     pub name: &'static str,
-    /// How much it matters beside the others: promises and faults first.
-    pub weight: u64,
     /// The wording that proves it, which quotes should have.
     pub signal: Option<Signal>,
-    /// The suggestion, where it fires.
-    pub judge: fn(&TopicFacts) -> Option<Suggestion>,
+    /// What it says, where it fires.
+    pub judge: fn(&TopicFacts) -> Option<Fired>,
+}
+
+/// What a rule says of a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fired {
+    /// Product, service or process.
+    pub kind: SuggestionKind,
+    /// One sentence with its numbers.
+    pub sentence: String,
+    /// What to do next.
+    pub next_step: String,
+    /// What would prove it wrong.
+    pub disproof: String,
+    /// What makes the sentence safe to say.
+    pub claim: Claim,
+}
+
+/// What makes a sentence safe to say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Claim {
+    /// It only counts, and compares nothing.
+    Counted,
+    /// The number lies outside of what the windows before make likely, or there was none before.
+    Moves,
+    /// The topic begins on a day, by the test of `burst`.
+    Begins,
+    /// A finding beside the official report says it, with its own test.
+    Found,
+    /// A share that is surely above `least` and above the share of everything else.
+    Share {
+        /// The share here and elsewhere.
+        pair: Pair,
+        /// What it must be above.
+        least: f64,
+    },
 }
 
 const fn rule(
     name: &'static str,
-    weight: u64,
     signal: Option<Signal>,
-    judge: fn(&TopicFacts) -> Option<Suggestion>,
+    judge: fn(&TopicFacts) -> Option<Fired>,
 ) -> Rule {
     Rule {
         name,
-        weight,
         signal,
         judge,
     }
 }
 
-/// The weight of a lumped category: rules that weigh more have something more telling to say of the topic.
-pub const LUMPED_WEIGHT: u64 = 50;
-
-/// All rules, the most telling first.
+/// All rules, the most telling first: what somebody can act on today, then what the official report hides, then how topics
+/// are handled, then how they move, and last that they are large.
 pub const RULES: &[Rule] = &[
-    rule("no_show", 50, Some(Signal::NoShow), wording::no_show),
+    rule("no_show", Some(Signal::NoShow), wording::no_show),
     rule(
         "promised_not_delivered",
-        65,
         Some(Signal::Promised),
         wording::promised_not_delivered,
     ),
     rule(
         "begins_with_update",
-        70,
         Some(Signal::Update),
         wording::begins_with_update,
     ),
-    rule("burst_after_date", 60, None, counted::burst_after_date),
+    rule("leaving", Some(Signal::Leaving), wording::leaving),
+    rule("burst_after_date", None, trends::burst_after_date),
     rule(
         "hidden_under_catch_all",
-        60,
         None,
-        counted::hidden_under_catch_all,
+        official::hidden_under_catch_all,
     ),
-    rule(
-        "lumped_category",
-        LUMPED_WEIGHT,
-        None,
-        counted::lumped_category,
-    ),
-    rule("waiting", 40, Some(Signal::Waiting), wording::waiting),
-    rule("how_to", 35, Some(Signal::HowTo), wording::how_to),
-    rule("reopened", 45, None, counted::reopened),
-    rule("low_csat", 45, None, counted::low_csat),
-    rule("repeat_contact", 30, None, counted::repeat_contact),
-    rule("back", 30, None, counted::back),
-    rule("new_topic", 35, None, counted::new_topic),
-    rule("rising", 30, None, counted::rising),
-    rule("steady_large", 10, None, counted::steady_large),
+    rule("moved_category", None, official::moved_category),
+    rule(LUMPED, None, official::lumped_category),
+    rule("no_manual", Some(Signal::NoManual), wording::no_manual),
+    rule("waiting", Some(Signal::Waiting), wording::waiting),
+    rule("late_first_reply", None, handling::late_first_reply),
+    rule("slow_to_close", None, handling::slow_to_close),
+    rule("reassigned", None, handling::reassigned),
+    rule("calls_to_ask", Some(Signal::HowTo), wording::calls_to_ask),
+    rule("how_to", Some(Signal::HowTo), wording::how_to),
+    rule("beginning", Some(Signal::Beginning), wording::beginning),
+    rule("reopened", None, handling::reopened),
+    rule("low_csat", None, handling::low_csat),
+    rule("long_threads", None, handling::long_threads),
+    rule("repeat_contact", None, who::repeat_contact),
+    rule("one_account", None, who::one_account),
+    rule("one_product", None, who::one_product),
+    rule("after_hours", None, who::after_hours),
+    rule("misfiled", None, official::misfiled),
+    rule("back", None, trends::back),
+    rule("new_topic", None, trends::new_topic),
+    rule("rising", None, trends::rising),
+    rule("praise", Some(Signal::Praise), wording::praise),
+    rule(LARGE, None, trends::steady_large),
 ];
 
-impl TopicFacts {
-    fn suggest(
-        &self,
-        kind: SuggestionKind,
-        rule: &str,
-        sentence: String,
-        next_step: impl Into<String>,
-        disproof: impl Into<String>,
-    ) -> Option<Suggestion> {
-        Some(Suggestion {
-            kind,
-            rule: rule.to_owned(),
-            sentence,
-            owner: self.owners.of(kind).to_owned(),
-            next_step: next_step.into(),
-            disproof: disproof.into(),
-        })
-    }
+/// The rule of which one topic speaks for all topics of its category.
+pub const LUMPED: &str = "lumped_category";
+/// The rule that only says that a topic is large.
+const LARGE: &str = "steady_large";
 
-    /// "9 of the 24 conversations ask how something is done; of other topics, 3 of 200", where the wording is surely a trait of
-    /// this topic.
-    fn wording(&self, signal: Signal, says: &str) -> Option<String> {
-        let here = Share::of(self.signals.of(signal), self.signals.read);
-        let elsewhere = &self.signals_elsewhere;
-        let elsewhere = Share::of(elsewhere.of(signal), elsewhere.read);
-        let least = WORDING_SHARE.max(WORDING_FACTOR * elsewhere.rate());
-        if !here.is_above(least, WORDING_HITS_MIN) {
+/// All rules that fire, in the table's order.
+pub fn fired(facts: &TopicFacts) -> Vec<(&'static Rule, Fired)> {
+    let fires = |rule: &'static Rule| Some((rule, (rule.judge)(facts)?));
+    RULES.iter().filter_map(fires).collect()
+}
+
+/// Whether a rule tells more than that its category is several topics.
+pub fn tells_more_than_lumped(rule: &Rule) -> bool {
+    let place = |name: &str| RULES.iter().position(|rule| rule.name == name);
+    place(rule.name) < place(LUMPED)
+}
+
+/// The suggestion of the first rule that fired, with the others as its evidence.
+pub fn suggestion(facts: &TopicFacts, fired: &[(&'static Rule, Fired)]) -> Option<Suggestion> {
+    let ((rule, first), others) = fired.split_first()?;
+    let others = others.iter().filter(|(other, fired)| {
+        // That it is large or moves, its item says already; and the day is in the sentence of an update.
+        let is_said = matches!(fired.claim, Claim::Moves | Claim::Begins);
+        !is_said && other.name != LARGE
+    });
+    let sure = first.claim.sentence();
+    let others = others.map(|(_, fired)| fired.sentence.clone());
+    Some(Suggestion {
+        kind: first.kind,
+        rule: rule.name.to_owned(),
+        sentence: first.sentence.clone(),
+        owner: facts.owner(first.kind),
+        next_step: first.next_step.clone(),
+        evidence: sure.into_iter().chain(others).take(EVIDENCE_MAX).collect(),
+        contrary: contrary::sentences(facts, rule.name, &first.claim),
+        disproof: first.disproof.clone(),
+    })
+}
+
+impl Claim {
+    /// How much of it is left when chance is taken off, in words.
+    fn sentence(&self) -> Option<String> {
+        let Claim::Share { pair, .. } = self else {
+            return None;
+        };
+        let low = (100.0 * pair.here.low()).floor();
+        let elsewhere = (100.0 * pair.elsewhere.rate()).round();
+        if low < 1.0 || (pair.elsewhere.all > 0 && low <= elsewhere) {
             return None;
         }
-        let words = format!("{} {says}", self.of_read(here.hits));
-        Some(match elsewhere.all {
-            0 => words,
-            all => format!("{words}; of other topics, {} of {all}", elsewhere.hits),
+        Some(match pair.elsewhere.all {
+            0 => format!("Chance taken off, that is at least {low} %."),
+            _ => format!(
+                "Chance taken off, that is at least {low} %, against {elsewhere} % elsewhere."
+            ),
         })
     }
-
-    /// "9 of the 24 conversations", "all 24 conversations", or "9 of the 80 conversations that were read".
-    fn of_read(&self, hits: u64) -> String {
-        let read = self.signals.read;
-        let of = if hits == read {
-            "all".to_owned()
-        } else {
-            format!("{hits} of the")
-        };
-        let suffix = if self.windows_read > 1 {
-            format!(
-                " read of the last {} {}s",
-                self.windows_read,
-                self.cadence.noun()
-            )
-        } else if read < self.conversations {
-            " that were read".to_owned()
-        } else {
-            String::new()
-        };
-        format!("{of} {read} conversations{suffix}")
-    }
-
-    /// "; 18 of this week's 20 are about Terra 12" where surely most are.
-    fn product_words(&self) -> String {
-        let all = self.conversations;
-        match &self.product {
-            Some((name, count)) if wilson(*count, all).low > 0.5 => {
-                let of = if *count == all {
-                    "all".to_owned()
-                } else {
-                    count.to_string()
-                };
-                format!(
-                    "; {of} of this {}'s {all} are about {name}",
-                    self.cadence.noun()
-                )
-            }
-            _ => String::new(),
-        }
-    }
-
-    fn has(&self, kind: FindingKind) -> bool {
-        self.findings.iter().any(|finding| finding.kind == kind)
-    }
-
-    /// The baseline in words: "the 8 weeks before".
-    fn baseline_words(&self) -> String {
-        let noun = self.cadence.noun();
-        let both = self.change.pair.map_or("", |_| " these two");
-        match self.change.windows {
-            1 => format!("the {noun} before{both}"),
-            windows => format!("the {windows} {noun}s before{both}"),
-        }
-    }
-
-    /// "8 conversations", or "13 conversations in this week and the one before" where only both show how it moves.
-    fn count_words(&self) -> String {
-        match &self.change.pair {
-            None => format!("{} conversations", self.conversations),
-            Some(pair) => format!(
-                "{} conversations in this {} and the one before",
-                pair.conversations,
-                self.cadence.noun()
-            ),
-        }
-    }
-
-    fn moves(&self, state: TrendState) -> bool {
-        self.change.windows > 0 && self.change.state == state
-    }
-
-    fn grows(&self) -> bool {
-        [TrendState::New, TrendState::Rising, TrendState::Back]
-            .into_iter()
-            .any(|state| self.moves(state))
-    }
-}
-
-fn day_words(burst: &Burst) -> String {
-    burst.day.format("%A %-d %B %Y").to_string()
-}
-
-fn begins_words(burst: &Burst) -> String {
-    format!(
-        "{} conversations in the {} since {}, {} in the {} days before it",
-        burst.after,
-        if burst.days_after == 1 {
-            "day".to_owned()
-        } else {
-            format!("{} days", burst.days_after)
-        },
-        day_words(burst),
-        burst.before,
-        burst.days_before,
-    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::DigestConfig;
+    use super::testing::*;
     use super::*;
-    use crate::model::Pair;
+    use proptest::prelude::*;
 
-    /// A topic of which nothing can be said.
-    fn quiet() -> TopicFacts {
-        TopicFacts {
-            cadence: Cadence::Weekly,
-            conversations: 8,
-            customers: 8,
-            with_customer: 8,
-            counted: 200,
-            rank: 9,
-            change: Change {
-                state: TrendState::Steady,
-                baseline: 7.5,
-                windows: 8,
-                low: 3.0,
-                high: 14.0,
-                pair: None,
-            },
-            findings: Vec::new(),
-            windows_read: 1,
-            speaks_for_lump: false,
-            burst: None,
-            product: None,
-            reopened: Share::of(0, 8),
-            reopened_elsewhere: Share::of(10, 192),
-            unhappy: Share::default(),
-            unhappy_elsewhere: Share::of(5, 60),
-            signals: Signals::default(),
-            signals_elsewhere: Signals::default(),
-            owners: DigestConfig::default().owners,
-        }
-    }
-
-    fn fired(facts: &TopicFacts) -> Option<Suggestion> {
-        RULES.iter().find_map(|rule| (rule.judge)(facts))
-    }
-
-    /// The rule fires with this sentence, under its own name in the table, and not for a topic of which nothing can be said.
-    fn check(facts: &TopicFacts, rule: &str, sentence: &str) {
-        let suggestion = fired(facts).expect("a rule fires");
-        assert_eq!(
-            (suggestion.rule.as_str(), suggestion.sentence.as_str()),
-            (rule, sentence)
-        );
-        assert!(RULES.iter().any(|other| other.name == rule));
-        for part in [
-            &suggestion.owner,
-            &suggestion.next_step,
-            &suggestion.disproof,
-        ] {
-            assert!(!part.is_empty());
-        }
-    }
-
-    fn with_words(read: u64, signal: Signal, hits: u64) -> TopicFacts {
-        TopicFacts {
-            conversations: read.max(8),
-            signals: Signals::with(read, signal, hits),
-            ..quiet()
-        }
-    }
-
-    fn moving(state: TrendState) -> TopicFacts {
-        let change = Change {
-            state,
-            ..quiet().change
-        };
-        TopicFacts { change, ..quiet() }
-    }
-
-    fn burst() -> Burst {
-        Burst {
-            day: "2026-03-17".parse().unwrap(),
-            after: 21,
-            days_after: 6,
-            before: 1,
-            days_before: 78,
-        }
-    }
-
-    fn finding(kind: FindingKind) -> Vec<Finding> {
-        vec![Finding::new(kind, "numbers")]
+    #[test]
+    fn a_quiet_topic_is_not_actionable() {
+        assert!(fired(&quiet()).is_empty());
     }
 
     #[test]
-    fn a_quiet_topic_does_not_pass() {
-        assert_eq!(fired(&quiet()), None);
-    }
-
-    #[test]
-    fn missed_visits_fire() {
-        check(
-            &with_words(10, Signal::NoShow, 7),
-            "no_show",
-            "7 of the 10 conversations say that nobody came, or late, or without notice.",
-        );
-    }
-
-    #[test]
-    fn promises_fire() {
-        check(
-            &TopicFacts {
-                conversations: 120,
-                ..with_words(80, Signal::Promised, 60)
-            },
-            "promised_not_delivered",
-            "60 of the 80 conversations that were read say that something was promised or sold as included.",
-        );
-    }
-
-    #[test]
-    fn a_few_wordings_are_not_a_trait_of_the_topic() {
-        for hits in [1, 3, 15] {
-            assert_eq!(
-                fired(&with_words(80, Signal::Promised, hits)),
-                None,
-                "{hits} of 80"
-            );
-        }
-        assert_eq!(fired(&with_words(3, Signal::Promised, 3)), None);
-        let as_everywhere = TopicFacts {
-            signals_elsewhere: Signals::with(400, Signal::Promised, 120),
-            ..with_words(80, Signal::Promised, 40)
-        };
-        assert_eq!(fired(&as_everywhere), None, "other topics say it as well");
-    }
-
-    #[test]
-    fn an_update_fires_and_names_product_and_day() {
-        let facts = TopicFacts {
-            product: Some(("Terra 12".to_owned(), 18)),
-            burst: Some(burst()),
-            ..with_words(20, Signal::Update, 12)
-        };
-        check(
-            &facts,
-            "begins_with_update",
-            "12 of the 20 conversations name an update or a version; 18 of this week's 20 are about Terra 12; 21 conversations in the \
-             6 days since Tuesday 17 March 2026, 1 in the 78 days before it.",
-        );
-        assert_eq!(
-            fired(&with_words(20, Signal::Update, 12)),
-            None,
-            "neither begun nor growing"
-        );
-    }
-
-    #[test]
-    fn a_beginning_fires_and_names_the_day() {
-        let facts = TopicFacts {
-            burst: Some(burst()),
-            ..moving(TrendState::Rising)
-        };
-        check(
-            &facts,
-            "burst_after_date",
-            "It begins on a day: 21 conversations in the 6 days since Tuesday 17 March 2026, 1 in the 78 days before it.",
-        );
-        assert_eq!(
-            fired(&TopicFacts {
-                burst: Some(burst()),
-                ..quiet()
-            }),
-            None,
-            "no longer growing"
-        );
-    }
-
-    #[test]
-    fn a_hidden_topic_fires() {
-        check(
-            &TopicFacts {
-                findings: finding(FindingKind::Hidden),
-                ..quiet()
-            },
-            "hidden_under_catch_all",
-            "No line of the official report shows this topic; a category of its own would, with 8 conversations this week.",
-        );
-    }
-
-    #[test]
-    fn waiting_fires() {
-        check(
-            &with_words(9, Signal::Waiting, 6),
-            "waiting",
-            "6 of the 9 conversations speak of waiting, of weeks, or of having no date.",
-        );
-    }
-
-    #[test]
-    fn questions_fire() {
-        check(
-            &with_words(12, Signal::HowTo, 9),
-            "how_to",
-            "9 of the 12 conversations ask or were told how something is done.",
-        );
-    }
-
-    #[test]
-    fn reopening_fires_where_it_is_more_than_elsewhere() {
-        check(
-            &TopicFacts {
-                reopened: Share::of(4, 8),
-                ..quiet()
-            },
-            "reopened",
-            "4 of 8 conversations were reopened; of all others 10 of 192.",
-        );
-        assert_eq!(
-            fired(&TopicFacts {
-                reopened: Share::of(2, 8),
-                ..quiet()
-            }),
-            None
-        );
-    }
-
-    #[test]
-    fn bad_ratings_fire_where_they_are_more_than_elsewhere() {
-        check(
-            &TopicFacts {
-                unhappy: Share::of(5, 7),
-                ..quiet()
-            },
-            "low_csat",
-            "5 of 7 ratings are in the lower half; of all other conversations 5 of 60.",
-        );
-    }
-
-    #[test]
-    fn repeated_contact_fires() {
-        check(
-            &TopicFacts {
-                with_customer: 12,
-                customers: 6,
-                ..quiet()
-            },
-            "repeat_contact",
-            "12 conversations come from 6 customers, 2.0 each.",
-        );
-    }
-
-    #[test]
-    fn a_lumped_category_fires_for_one_of_its_topics_only() {
-        let lumped = TopicFacts {
-            findings: finding(FindingKind::Lumped),
-            ..quiet()
-        };
-        assert_eq!(fired(&lumped), None);
-        check(
-            &TopicFacts {
-                speaks_for_lump: true,
-                ..lumped
-            },
-            "lumped_category",
-            "One line of the official report holds several topics; this one, with 8 conversations, is one of them.",
-        );
-    }
-
-    #[test]
-    fn changes_fire() {
-        check(
-            &moving(TrendState::Back),
-            "back",
-            "It is back: 8 conversations, none in the 8 weeks before.",
-        );
-        check(
-            &moving(TrendState::New),
-            "new_topic",
-            "It is new: 8 conversations, none in the 8 weeks before.",
-        );
-        check(
-            &moving(TrendState::Rising),
-            "rising",
-            "It rises: 8 conversations, where the 8 weeks before make 3 to 14 likely.",
-        );
-        let mut together = moving(TrendState::Rising);
-        together.change.pair = Some(Pair {
-            conversations: 24,
-            baseline: 7.5,
-            low: 8.0,
-            high: 23.0,
-        });
-        check(
-            &together,
-            "rising",
-            "It rises: 24 conversations in this week and the one before, where the 8 weeks before these two make 8 to 23 likely.",
-        );
-        let mut first = moving(TrendState::New);
-        first.change.windows = 0;
-        assert_eq!(
-            fired(&first),
-            None,
-            "nothing is new in the first week of all"
-        );
-    }
-
-    #[test]
-    fn a_large_topic_fires() {
-        check(
-            &TopicFacts {
-                conversations: 30,
-                rank: 2,
-                ..quiet()
-            },
-            "steady_large",
-            "30 of 200 conversations of this week are about it, place 2 of all topics.",
-        );
-        assert_eq!(
-            fired(&TopicFacts {
-                conversations: 9,
-                counted: 20,
-                rank: 1,
-                ..quiet()
-            }),
-            None
-        );
-    }
-
-    #[test]
-    fn every_suggestion_names_its_rule_as_the_table_does() {
-        let mut names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
-        names.dedup();
+    fn every_rule_has_its_own_name_and_function() {
+        let names: std::collections::BTreeSet<_> = RULES.iter().map(|rule| rule.name).collect();
         assert_eq!(names.len(), RULES.len());
+        let functions: std::collections::BTreeSet<_> =
+            RULES.iter().map(|rule| rule.judge as usize).collect();
+        assert_eq!(functions.len(), RULES.len());
+    }
+
+    #[test]
+    fn other_rules_that_fire_are_evidence() {
+        let mut facts = with_words(24, Signal::Promised, 16);
+        facts.measured.reopened = pair((12, 24), (10, 176));
+        let fired = fired(&facts);
+        let suggestion = suggestion(&facts, &fired).unwrap();
+        assert_eq!(suggestion.rule, "promised_not_delivered");
+        assert_eq!(
+            suggestion.evidence,
+            [
+                "Chance taken off, that is at least 46 %.",
+                "12 of 24 conversations were reopened; of all others, 10 of 176."
+            ]
+        );
+    }
+
+    proptest! {
+        /// A suggestion never claims more than its numbers.
+        #[test]
+        fn every_number_in_a_sentence_is_one_of_the_facts(facts in any_facts()) {
+            let fired = fired(&facts);
+            let Some(suggestion) = suggestion(&facts, &fired) else { return Ok(()) };
+            let known = numbers_of(&facts);
+            let of_rules = fired.iter().map(|(_, fired)| &fired.sentence);
+            for sentence in of_rules.chain(&suggestion.evidence).chain(&suggestion.contrary) {
+                for number in numbers_in(sentence) {
+                    prop_assert!(known.contains(&number), "{number} in: {sentence}");
+                }
+            }
+        }
+
+        #[test]
+        fn no_rule_fires_whose_interval_includes_what_it_is_compared_with(facts in any_facts()) {
+            for (rule, fired) in fired(&facts) {
+                match fired.claim {
+                    Claim::Share { pair, least } => {
+                        let low = pair.here.low();
+                        prop_assert!(low > least, "{}: {low} and {least}", rule.name);
+                        prop_assert!(low > pair.elsewhere.rate(), "{}: {low}", rule.name);
+                    }
+                    Claim::Moves => {
+                        let (count, low, high) = facts.moved();
+                        let count = count as f64;
+                        prop_assert!(count < low || count > high, "{}", rule.name);
+                    }
+                    Claim::Begins => prop_assert!(facts.burst.is_some()),
+                    Claim::Found => prop_assert!(!facts.findings.is_empty()),
+                    Claim::Counted => prop_assert_eq!(rule.name, LARGE),
+                }
+            }
+        }
     }
 }

@@ -95,13 +95,16 @@ fn suggestion() -> impl Strategy<Value = Suggestion> {
         SuggestionKind::Service,
         SuggestionKind::Process,
     ]);
-    (kind, words(), words(), words(), words(), words()).prop_map(
-        |(kind, rule, sentence, owner, next_step, disproof)| Suggestion {
+    let lists = (list(words(), 4), list(words(), 4));
+    (kind, words(), words(), words(), words(), words(), lists).prop_map(
+        |(kind, rule, sentence, owner, next_step, disproof, (evidence, contrary))| Suggestion {
             kind,
             rule,
             sentence,
             owner,
             next_step,
+            evidence,
+            contrary,
             disproof,
         },
     )
@@ -213,6 +216,8 @@ pub fn hostile(words: &str) -> Digest {
                 sentence: text(),
                 owner: text(),
                 next_step: text(),
+                evidence: vec![text()],
+                contrary: vec![text()],
                 disproof: text(),
             },
             stability: None,
