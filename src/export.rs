@@ -1,5 +1,6 @@
 //! The results as tables: the files that `analyze` and `export` write, the API's rows. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -45,9 +46,23 @@ impl Table {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&self.header)?;
         for row in &self.rows {
-            writer.write_record(row)?;
+            for cell in row {
+                writer.write_field(harmless(cell).as_bytes())?;
+            }
+            writer.write_record(None::<&[u8]>)?;
         }
         Ok(writer.into_inner()?)
+    }
+}
+
+/// A cell that no spreadsheet computes: what would be a formula there gets an apostrophe, which says "text". Numbers stay numbers.
+fn harmless(cell: &str) -> Cow<'_, str> {
+    let may_compute =
+        cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.chars().nth(1).is_some();
+    if may_compute && cell.parse::<f64>().is_err() {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        Cow::Borrowed(cell)
     }
 }
 
@@ -351,4 +366,47 @@ fn rows_of(report: &OfficialReport, key: &str) -> Vec<ReportRow> {
         .filter(|row| row.window == key)
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_for_a_spreadsheet_and_numbers_stay_numbers() {
+        let cells = [
+            "=HYPERLINK(\"http://example.org\")",
+            "@SUM(1)",
+            "+49 30 1234",
+            "-2+3",
+            "\tx",
+            "-12.5",
+            "+7",
+            "-",
+            "a=b",
+        ];
+        let table = Table {
+            name: "x.csv",
+            header: vec!["cell"],
+            rows: cells.iter().map(|cell| vec![(*cell).to_owned()]).collect(),
+        };
+        let text = table.to_csv().unwrap();
+        let mut reader = csv::Reader::from_reader(text.as_slice());
+        let read: Vec<String> = reader
+            .records()
+            .map(|row| row.unwrap()[0].to_owned())
+            .collect();
+        let expected = [
+            "'=HYPERLINK(\"http://example.org\")",
+            "'@SUM(1)",
+            "'+49 30 1234",
+            "'-2+3",
+            "'\tx",
+            "-12.5",
+            "+7",
+            "-",
+            "a=b",
+        ];
+        assert_eq!(read, expected);
+    }
 }

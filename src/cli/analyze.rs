@@ -89,7 +89,7 @@ pub async fn run(args: &AnalyzeArgs, common: &Common) -> anyhow::Result<()> {
     let report = args
         .report
         .as_deref()
-        .map(|path| read_report(path, &config.calendar));
+        .map(|path| read_report(path, &config));
     let report = report.transpose()?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()

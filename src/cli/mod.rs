@@ -8,6 +8,7 @@ mod operate;
 mod output;
 mod parts;
 mod read;
+mod report;
 mod serve;
 mod topics;
 
@@ -18,8 +19,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Problem};
-use crate::model::{Calendar, OfficialReport};
-use crate::reconcile::report;
+use crate::model::OfficialReport;
+use crate::reconcile::report as reading;
 use crate::telemetry::{LogFormat, start_logging};
 
 pub use analyze::AnalyzeArgs;
@@ -63,9 +64,9 @@ enum Command {
     /// Show digests, preview one, or check one against the database
     #[command(subcommand)]
     Digest(read::DigestCommand),
-    /// Import the official report, or list what was imported
+    /// Import the official report, and show what was imported: versions, lines, what a correction changed
     #[command(subcommand)]
-    Report(read::ReportCommand),
+    Report(report::ReportCommand),
     /// Search conversations
     Search(read::SearchArgs),
     /// Write the database's results as CSV files
@@ -149,7 +150,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Pull(args) => operate::pull(&args, load(common)?, common.json).await,
         Command::Topics(args) => topics::run(&args, load(common)?, common.json).await,
         Command::Digest(command) => read::digest(&command, load(common)?, common.json).await,
-        Command::Report(command) => read::report(&command, load(common)?, common.json).await,
+        Command::Report(command) => report::run(&command, load(common)?, common.json).await,
         Command::Search(args) => read::search(&args, load(common)?, common.json).await,
         Command::Export(args) => read::export(&args, load(common)?).await,
         Command::Reindex => operate::reindex(load(common)?).await,
@@ -172,17 +173,27 @@ pub fn load(common: &Common) -> anyhow::Result<Config> {
     result.map_err(|problems| WrongConfig(problems).into())
 }
 
-/// Reads an official report; what cannot be read is named by row and reason.
-fn read_report(path: &Path, calendar: &Calendar) -> anyhow::Result<OfficialReport> {
+/// Reads an official report whose layout leaves nothing open; what cannot be read is named by row, cell and reason.
+fn read_report(path: &Path, config: &Config) -> anyhow::Result<OfficialReport> {
     let wrong = |reason: String| WrongUsage(format!("{}: {reason}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".to_owned()))?;
-    let name = path
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let report = report::parse(&text, &name, calendar).map_err(|problems| {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        wrong(lines.join("; "))
+    let bytes = report::bytes_of(path, config.report)?;
+    let name = report::name_of(path);
+    let sheets =
+        reading::open(&bytes, config.report).map_err(|problem| wrong(problem.to_string()))?;
+    let understood = reading::read(
+        &sheets,
+        &name,
+        &reading::Choices::default(),
+        &config.calendar,
+    );
+    let understood = understood.map_err(|trouble| {
+        wrong(match trouble {
+            reading::Trouble::Ask(question) => format!(
+                "{question} to groundswell report import; analyze takes a report that leaves nothing open"
+            ),
+            trouble => trouble.to_string(),
+        })
     })?;
-    Ok(report)
+    let first = understood.reports.into_iter().next();
+    first.ok_or_else(|| wrong("holds no report".to_owned()).into())
 }

@@ -1,4 +1,4 @@
-//! Commands that show what the database holds, and import reports.
+//! Commands that show what the database holds.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::answers;
 use super::output::print_json;
-use super::read_report;
 use crate::app::location;
-use crate::clock;
 use crate::config::Config;
 use crate::digest::render::{Format, Rendered, render};
 use crate::export::Results;
@@ -56,18 +54,6 @@ pub enum FormatArg {
     Teams,
     /// The body that Matrix gets
     Matrix,
-}
-
-/// What `report` does.
-#[derive(Subcommand, Debug)]
-pub enum ReportCommand {
-    /// Import the official report: window, category, count
-    Import {
-        /// A CSV file
-        file: PathBuf,
-    },
-    /// List the imported reports
-    List,
 }
 
 /// Arguments of `search`.
@@ -134,38 +120,6 @@ impl From<FormatArg> for Format {
             FormatArg::Slack => Format::Slack,
             FormatArg::Teams => Format::Teams,
             FormatArg::Matrix => Format::Matrix,
-        }
-    }
-}
-
-/// Imports and lists official reports.
-pub async fn report(command: &ReportCommand, config: Config, json: bool) -> anyhow::Result<()> {
-    let store = Store::open_shared(&location(&config)).await?;
-    match command {
-        ReportCommand::Import { file } => {
-            let report = read_report(file, &config.calendar)?;
-            store.save_report(&report, clock::now()).await?;
-            let total: i64 = report.rows.iter().map(|row| row.count).sum();
-            let (rows, cadence) = (report.rows.len(), report.cadence);
-            println!("{}: {rows} lines, {cadence}, {total} in all", report.name);
-            Ok(())
-        }
-        ReportCommand::List => {
-            let mut rows = Vec::new();
-            for cadence in Cadence::ALL {
-                for report in store.reports(cadence).await? {
-                    let total: i64 = report.rows.iter().map(|row| row.count).sum();
-                    rows.push(serde_json::json!({
-                        "name": report.name, "cadence": cadence, "basis": report.basis.as_str(),
-                        "lines": report.rows.len(), "total": total,
-                    }));
-                }
-            }
-            if json {
-                return print_json(&rows);
-            }
-            rows.iter().for_each(|row| println!("{row}"));
-            Ok(())
         }
     }
 }

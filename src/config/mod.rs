@@ -40,6 +40,8 @@ pub struct Config {
     pub discovery: crate::schedule::DiscoveryPlan,
     /// What passes into a digest.
     pub digest: crate::digest::DigestConfig,
+    /// How large an official report may be.
+    pub report: crate::reconcile::report::ReportConfig,
     /// The helpdesks.
     pub sources: Vec<SourceConfig>,
     /// Where digests go.
@@ -143,6 +145,7 @@ impl Config {
             topics: crate::topics::Params::read(root.section("topics")),
             trend: crate::topics::trend::TrendParams::read(root.section("trend")),
             discovery: crate::schedule::DiscoveryPlan::read(root.section("discovery")),
+            report: crate::reconcile::report::ReportConfig::read(root.section("report")),
             digest: crate::digest::DigestConfig::read(root.section("digest")),
             sources,
             destinations,

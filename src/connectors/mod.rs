@@ -3,7 +3,7 @@
 //!
 //! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
 
-mod date;
+pub mod date;
 pub mod file;
 pub mod http;
 mod json;

@@ -44,8 +44,6 @@ pub fn write_corpus(folder: &Path) -> anyhow::Result<Config> {
 /// The invented official report.
 pub fn official_report(calendar: &Calendar) -> anyhow::Result<OfficialReport> {
     let name = "official_report.csv";
-    report::parse(OFFICIAL_REPORT, name, calendar).map_err(|problems| {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("the demo's official report: {}", lines.join("; "))
-    })
+    report::parse(OFFICIAL_REPORT, name, calendar)
+        .map_err(|trouble| anyhow::anyhow!("the demo's official report: {trouble}"))
 }

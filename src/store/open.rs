@@ -74,6 +74,16 @@ impl Store {
         place.store(writer, None)
     }
 
+    /// Like `open_shared`, and where there is no database in the folder yet, makes it.
+    pub async fn open_or_make(location: &Location) -> anyhow::Result<Self> {
+        match location {
+            Location::Folder(folder) if !database_file(folder).exists() => {
+                Self::open(location).await
+            }
+            _ => Self::open_shared(location).await,
+        }
+    }
+
     /// Closes all connections and lets go of the lock. Dropping does the same a little later.
     pub async fn close(self) {
         self.inner.readers.close().await;

@@ -18,6 +18,7 @@ mod kill;
 mod notifiers;
 mod pages;
 mod quality;
+mod reports;
 mod rt;
 mod rt_to_mailbox;
 mod search;

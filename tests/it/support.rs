@@ -2,6 +2,7 @@
 //! run to its end or serving; and a receiver of webhooks that remembers what it was given.
 
 use std::collections::BTreeMap;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, ExitStatus, Stdio};
@@ -189,10 +190,33 @@ fn program(folder: &Path) -> Command {
 
 /// Runs the program in a folder to its end.
 pub fn groundswell(folder: &Path, arguments: &[&str]) -> Said {
-    let output = program(folder).args(arguments).output().unwrap();
+    said(program(folder).args(arguments))
+}
+
+/// Runs the program with a text on its standard input.
+pub fn groundswell_reading(folder: &Path, arguments: &[&str], input: &str) -> Said {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    said(program(folder).args(arguments).stdin(file))
+}
+
+/// Runs the program with no more memory than this, as the shell limits it.
+pub fn groundswell_within(folder: &Path, megabytes: u32, arguments: &[&str]) -> Said {
+    let script = format!("ulimit -v {}; exec \"$0\" \"$@\"", megabytes * 1024);
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder).env_remove("GROUNDSWELL_LOG");
+    // Arenas are reserved for each thread, and counted although they are never used.
+    shell.env("MALLOC_ARENA_MAX", "1").stdin(Stdio::null());
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_groundswell")]);
+    said(shell.args(arguments))
+}
+
+fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said {
-        code: output.status.code().unwrap(),
+        code: output.status.code().unwrap_or(-1),
         out: text(output.stdout),
         err: text(output.stderr),
     }

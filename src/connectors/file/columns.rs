@@ -29,7 +29,7 @@ pub enum Field {
 }
 
 /// Our names of the columns.
-const OWN: [(&str, Field); 20] = [
+static OWN: [(&str, Field); 20] = [
     ("id", Field::Id),
     ("created_at", Field::CreatedAt),
     ("updated_at", Field::UpdatedAt),
@@ -53,7 +53,7 @@ const OWN: [(&str, Field); 20] = [
 ];
 
 /// Zendesk's full export; known by its first column.
-const ZENDESK: [(&str, Field); 21] = [
+static ZENDESK: [(&str, Field); 21] = [
     ("id", Field::Id),
     ("requester", Field::Person),
     ("requester id", Field::Requester),
@@ -78,7 +78,7 @@ const ZENDESK: [(&str, Field); 21] = [
 ];
 
 /// Freshdesk's ticket export; its Type is the field that its reports are built on.
-const FRESHDESK: [(&str, Field); 25] = [
+static FRESHDESK: [(&str, Field); 25] = [
     ("ticket id", Field::Id),
     ("subject", Field::Subject),
     ("description", Field::Text),
@@ -131,6 +131,55 @@ pub fn layout(headers: &[String]) -> &'static [(&'static str, Field)] {
     } else {
         &OWN
     }
+}
+
+/// A helpdesk's export of tickets: one row a ticket, where its columns stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Whose.
+    pub helpdesk: &'static str,
+    /// The ticket's number.
+    pub id: usize,
+    /// When it was opened.
+    pub opened: usize,
+    /// When it was solved.
+    pub solved: Option<usize>,
+    /// When it was closed for good, where that is another thing.
+    pub closed: Option<usize>,
+    /// The field that its reports are built on, where the export says which.
+    pub category: Option<usize>,
+    /// Fields that a report may be built on: lists, the type, the group.
+    pub candidates: Vec<usize>,
+}
+
+/// The export that a header is of; `None` where its rows are no tickets.
+pub fn export(headers: &[String]) -> Option<Export> {
+    let layout = layout(headers);
+    let place = |wanted: Field| {
+        headers
+            .iter()
+            .position(|name| find(layout, name) == Some(wanted))
+    };
+    let named = |wanted: &str| headers.iter().position(|name| plain(name) == plain(wanted));
+    let helpdesk = match layout {
+        _ if std::ptr::eq(layout, &ZENDESK) => "Zendesk",
+        _ if std::ptr::eq(layout, &FRESHDESK) => "Freshdesk",
+        _ => "a helpdesk",
+    };
+    let lists = (0..headers.len()).filter(|at| headers[*at].trim_end().ends_with("[list]"));
+    let known = ["ticket type", "type", "group", "category"];
+    let mut candidates: Vec<usize> = lists.chain(known.into_iter().filter_map(named)).collect();
+    candidates.sort_unstable();
+    candidates.dedup();
+    Some(Export {
+        helpdesk,
+        id: place(Field::Id)?,
+        opened: place(Field::CreatedAt)?,
+        solved: place(Field::ClosedAt),
+        closed: named("closed time"),
+        category: place(Field::Category),
+        candidates,
+    })
 }
 
 /// The field of a header in a layout.

@@ -20,6 +20,9 @@ use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 
 use super::date::DateOrder;
+pub use columns::{Export, export};
+pub use lines::decode;
+
 use super::{Connector, Cursor, Page, PullError};
 use crate::model::SourceId;
 use crate::section::Section;

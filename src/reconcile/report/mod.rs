@@ -1,129 +1,50 @@
-//! Reads an official report: a CSV table of period, category and count. What cannot be read is told by row, and then nothing
-//! of the report is taken.
+//! Reads an official report: what management publishes, as a table of counts by period and category.
+//!
+//! Bytes become sheets of cells (`text`, `spreadsheet`), a layout is found in one (`layout`, `words`), what its periods mean is
+//! settled (`period`, `settle`), and its rows are added up and checked (`lines`, `gather`); an export of tickets is counted
+//! (`tickets`). What is ambiguous is asked (`problem`), what a person chose is remembered by the headers (`choices`). Pure: bytes
+//! in, report out. What cannot be read is told by row and cell, and then nothing of the report is taken.
 
-mod cells;
+mod choices;
+mod columns;
+mod gather;
+mod layout;
+mod limits;
+mod lines;
+mod number;
+mod period;
+mod problem;
+mod rows;
+mod settle;
+mod sheet;
+mod spreadsheet;
+mod table;
+mod text;
+mod tickets;
+mod words;
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
 
-use crate::model::{Cadence, Calendar, OfficialReport, ReportBasis, ReportRow};
+use sha2::{Digest, Sha256};
 
-use cells::{count, window};
+use crate::model::{Calendar, OfficialReport, WeekStart};
 
-/// Headers of the period's column, and the cadence that they state.
-const PERIOD_HEADERS: [(&str, Option<Cadence>); 12] = [
-    ("window", None),
-    ("period", None),
-    ("zeitraum", None),
-    ("month", Some(Cadence::Monthly)),
-    ("monat", Some(Cadence::Monthly)),
-    ("week", Some(Cadence::Weekly)),
-    ("calendar week", Some(Cadence::Weekly)),
-    ("woche", Some(Cadence::Weekly)),
-    ("kw", Some(Cadence::Weekly)),
-    ("day", Some(Cadence::Daily)),
-    ("date", Some(Cadence::Daily)),
-    ("datum", Some(Cadence::Daily)),
-];
+pub use choices::Choices;
+pub use limits::{ReportConfig, too_large};
+pub use number::Mark;
+pub use period::Order;
+pub use problem::{Answer, Problem, Question, Trouble};
+pub use sheet::Sheet;
 
-/// Headers of the category's column, the surest first.
-const CATEGORY_HEADERS: [&str; 14] = [
-    "category",
-    "kategorie",
-    "official category",
-    "type",
-    "service_type",
-    "reason",
-    "contact reason",
-    "topic",
-    "group",
-    "class",
-    "subject area",
-    "thema",
-    "grund",
-    "typ",
-];
-
-/// Headers of the count's column, the surest first.
-const COUNT_HEADERS: [&str; 16] = [
-    "count",
-    "conversations",
-    "tickets",
-    "incidents",
-    "cases",
-    "calls",
-    "contacts",
-    "number",
-    "volume",
-    "total",
-    "anzahl",
-    "gesamt",
-    "closed",
-    "solved",
-    "resolved",
-    "opened",
-];
-
-/// Words of headers and of the file's name that say by which date the report counts.
-const CLOSED_WORDS: [&str; 5] = ["closed", "solved", "resolved", "geschlossen", "gelöst"];
-const OPENED_WORDS: [&str; 5] = ["opened", "created", "new tickets", "received", "eröffnet"];
-
-/// Cells that mean a total over categories or periods.
-const TOTAL_CELLS: [&str; 10] = [
-    "total",
-    "totals",
-    "grand total",
-    "sum",
-    "all",
-    "overall",
-    "gesamt",
-    "summe",
-    "insgesamt",
-    "(total)",
-];
-
-/// Cells that mean "no category".
-const NO_CATEGORY: [&str; 12] = [
-    "",
-    "-",
-    "\u{2013}",
-    "none",
-    "(none)",
-    "(blank)",
-    "n/a",
-    "null",
-    "no category",
-    "uncategorised",
-    "uncategorized",
-    "ohne kategorie",
-];
-
-/// How many rows may stand above the header.
-const ROWS_ABOVE_HEADER_MAX: usize = 10;
-/// After so many wrong rows the rest is not listed.
-const PROBLEMS_MAX: usize = 20;
-
-/// Why a report cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The line of the file, from 1; 0 where it is about the whole file.
-    pub row: u64,
-    /// What is wrong and what was expected.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.row {
-            0 => f.write_str(&self.reason),
-            row => write!(f, "row {row}: {}", self.reason),
-        }
-    }
-}
+use layout::{Found, Shape};
+use period::Period;
+use settle::Around;
 
 /// What two spellings of one category share: letters in one case, single spaces. `None` where the cell means "no category".
 pub fn line_key(category: Option<&str>) -> Option<String> {
-    let key = line_name(category?).to_lowercase();
-    (!NO_CATEGORY.contains(&key.as_str())).then_some(key)
+    let name = line_name(category?);
+    (!words::is_no_category(&name)).then(|| name.to_lowercase())
 }
 
 /// A category's name without stray spaces.
@@ -131,348 +52,318 @@ pub fn line_name(category: &str) -> String {
     category.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Reads the CSV text of a report. `name` is what it is called from now on, such as the file's name; `calendar` cuts its
-/// periods into our windows.
-pub fn parse(text: &str, name: &str, calendar: &Calendar) -> Result<OfficialReport, Vec<Problem>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let records = records(text).map_err(|problem| vec![problem])?;
-    let (header_place, layout) = find_header(&records).ok_or_else(|| {
-        let reason = "no header with a period (such as month, week or date) and a count (such as count, conversations \
-                      or total) in the first rows";
-        vec![whole(reason)]
-    })?;
-    let mut reading = Rows::default();
-    for (row, cells) in &records[header_place + 1..] {
-        if cells.iter().all(|cell| cell.is_empty()) {
-            continue;
-        }
-        if let Err(reason) = reading.take(cells, &layout, calendar) {
-            reading.problems.push(Problem { row: *row, reason });
-        }
-    }
-    reading.finish(name, &layout)
-}
-
-fn whole(reason: impl Into<String>) -> Problem {
-    Problem {
-        row: 0,
-        reason: reason.into(),
-    }
-}
-
-type Record = (u64, Vec<String>);
-
-fn records(text: &str) -> Result<Vec<Record>, Problem> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(separator(text))
-        .from_reader(text.as_bytes());
-    let mut records = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| Problem {
-            row: error.position().map_or(0, csv::Position::line),
-            reason: "cannot be read as CSV".to_owned(),
-        })?;
-        let row = record.position().map_or(0, csv::Position::line);
-        let cells = record
-            .iter()
-            .map(|cell| cell.trim_matches('\u{a0}').to_owned());
-        records.push((row, cells.collect()));
-    }
-    Ok(records)
-}
-
-/// The separator that occurs most in the first lines, outside quotes.
-fn separator(text: &str) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
-    let mut is_quoted = false;
-    let first = text.lines().take(ROWS_ABOVE_HEADER_MAX);
-    for byte in first.flat_map(str::bytes) {
-        is_quoted ^= byte == b'"';
-        for (separator, count) in &mut counts {
-            *count += usize::from(!is_quoted && byte == *separator);
-        }
-    }
-    // The last of equal ones wins, so the comma stands first here and is tried last.
-    counts.reverse();
-    counts
-        .into_iter()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(separator, _)| separator)
-}
-
-/// Which column is what.
+/// What a file was understood to say.
 #[derive(Clone, Debug)]
-struct Layout {
-    period: usize,
-    stated: Option<Cadence>,
-    category: Option<usize>,
-    count: usize,
-    header: String,
+pub struct Understood {
+    /// A report for each metric.
+    pub reports: Vec<OfficialReport>,
+    /// What the file is: `CSV with semicolons`.
+    pub form: String,
+    /// What is what: `period`, `"Monat" (A)`.
+    pub columns: Vec<(String, String)>,
+    /// The first lines as understood: period, category, counts.
+    pub first: Vec<Vec<String>>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// Tells headers like these apart from others.
+    pub fingerprint: String,
+    /// How files with these headers are to be read from now on.
+    pub settled: Choices,
 }
 
-fn find_header(records: &[Record]) -> Option<(usize, Layout)> {
-    let first = records.iter().take(ROWS_ABOVE_HEADER_MAX + 1).enumerate();
-    first
-        .filter_map(|(place, (_, cells))| Some((place, layout(cells)?)))
-        .next()
+/// The tables of a file, whatever it is.
+pub fn open(bytes: &[u8], config: ReportConfig) -> Result<Vec<Sheet>, Problem> {
+    if bytes.len() as u64 > config.file_bytes_max() {
+        return Err(too_large(config));
+    }
+    match bytes {
+        [b'P', b'K', 3, 4, ..] => spreadsheet::sheets(bytes, config.inflated_bytes_max()),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => Err(Problem::whole(
+            "is an old or protected spreadsheet (XLS); save it as XLSX without a password, or as CSV",
+        )),
+        [b'%', b'P', b'D', b'F', ..] => Err(Problem::whole(
+            "is a PDF; give the table as XLSX or CSV, or paste it",
+        )),
+        _ => {
+            let (text, encoding) = text::text_of(bytes)?;
+            Ok(vec![text::sheet(&text, encoding)?])
+        }
+    }
 }
 
-fn layout(cells: &[String]) -> Option<Layout> {
-    let headers: Vec<String> = cells
-        .iter()
-        .map(|cell| line_name(cell).to_lowercase())
-        .collect();
-    let find = |names: &[&str], taken: &[usize]| {
-        let place = |name: &&str| headers.iter().position(|header| header == name);
-        let places = names.iter().filter_map(place);
-        places.into_iter().find(|place| !taken.contains(place))
+/// What tells a layout apart: its headers, whatever their case; the periods among them are all alike.
+pub fn fingerprint(sheet: &Sheet) -> String {
+    let rows = sheet.rows.iter().take(12);
+    let is_header = |row: &&sheet::Row| {
+        let mut cells = row.cells();
+        row.len() >= 2
+            && cells.all(|(_, cell)| {
+                !number::looks_like_number(cell) || Period::parse(&cell.text).is_some()
+            })
     };
-    let (period, stated) = headers.iter().enumerate().find_map(|(place, header)| {
-        let known = PERIOD_HEADERS.iter().find(|(name, _)| name == header)?;
-        Some((place, known.1))
-    })?;
-    // "closed tickets", "Conversations solved": any header with a telling word, if none is exactly one.
-    let named_in = |header: &String| COUNT_HEADERS.iter().any(|name| header.contains(name));
-    let count = find(&COUNT_HEADERS, &[period]).or_else(|| {
-        let others = headers
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| *place != period);
-        others
-            .into_iter()
-            .find(|(_, header)| named_in(header))
-            .map(|(place, _)| place)
-    })?;
-    let category = find(&CATEGORY_HEADERS, &[period, count]).or_else(|| {
-        let mut rest = (0..headers.len()).filter(|place| ![period, count].contains(place));
-        let only = rest.next();
-        only.filter(|_| rest.next().is_none())
-    });
-    Some(Layout {
-        period,
-        stated,
-        category,
-        count,
-        header: headers.join(" "),
+    let header = rows.filter(is_header).rev().max_by_key(|row| row.len());
+    let mut names: Vec<String> = Vec::new();
+    for (_, cell) in header.iter().flat_map(|row| row.cells()) {
+        let name = match Period::parse(&cell.text) {
+            Some(_) => "\u{0}".to_owned(),
+            None => words::plain(&cell.text),
+        };
+        if names.last() != Some(&name) {
+            names.push(name);
+        }
+    }
+    let hash = Sha256::digest(names.join("\u{1f}").as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads the report in a file's tables. `name` is what it is called from now on, unless that is chosen; `calendar` cuts its
+/// periods into our windows.
+pub fn read(
+    sheets: &[Sheet],
+    name: &str,
+    choices: &Choices,
+    calendar: &Calendar,
+) -> Result<Understood, Trouble> {
+    let (sheet, picked) = pick(sheets, choices)?;
+    let found = layout::find(sheet, choices)?;
+    let title = choices.name.as_deref().unwrap_or(name);
+    let read = match &found.shape {
+        Shape::Tickets(export) => tickets::read(&found, export, choices, calendar, title)?,
+        _ => lines::read(
+            &found,
+            around(sheet, &found, name),
+            choices,
+            calendar,
+            title,
+        )?,
+    };
+    let mut notes: Vec<String> = sheet.notes.iter().cloned().chain(picked).collect();
+    if sheet.formula_count > 0 {
+        notes.push(format!(
+            "{} cells of the file hold formulas; the values stored beside them are taken, nothing is computed",
+            sheet.formula_count
+        ));
+    }
+    notes.extend(read.notes);
+    let settled = Choices {
+        sheet: (sheets.len() > 1).then(|| sheet.name.clone()),
+        week_start: weeks_of(&read.reports, calendar),
+        ..settled_columns(&found)
+    };
+    Ok(Understood {
+        columns: shown_columns(&found),
+        form: sheet.form.clone(),
+        first: read.first,
+        fingerprint: fingerprint(sheet),
+        settled: choices.clone().over(read.settled).over(settled),
+        reports: read.reports,
+        notes,
     })
 }
 
-#[derive(Default)]
-struct Rows {
-    counts: BTreeMap<(String, Option<String>), ReportRow>,
-    totals: BTreeMap<String, ReportRow>,
-    cadence: Option<Cadence>,
-    problems: Vec<Problem>,
+/// Reads a report whose layout leaves nothing open, such as a file beside `analyze`.
+pub fn parse(text: &str, name: &str, calendar: &Calendar) -> Result<OfficialReport, Trouble> {
+    let sheets = open(text.as_bytes(), ReportConfig::default())?;
+    let understood = read(&sheets, name, &Choices::default(), calendar)?;
+    let first = understood.reports.into_iter().next();
+    first.ok_or_else(|| Problem::whole("the report has no rows below its header").into())
 }
 
-impl Rows {
-    fn take(
-        &mut self,
-        cells: &[String],
-        layout: &Layout,
-        calendar: &Calendar,
-    ) -> Result<(), String> {
-        let cell = |place: usize| cells.get(place).map_or("", String::as_str);
-        if is_total_cell(cell(layout.period)) {
-            return Ok(());
+/// The sheet that holds the report.
+fn pick<'a>(
+    sheets: &'a [Sheet],
+    choices: &Choices,
+) -> Result<(&'a Sheet, Option<String>), Trouble> {
+    let names = || {
+        sheets
+            .iter()
+            .map(|sheet| format!("\"{}\"", sheet.name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if let Some(wanted) = choices
+        .sheet
+        .as_deref()
+        .filter(|_| sheets.iter().any(|sheet| !sheet.name.is_empty()))
+    {
+        let number = wanted
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| sheets.get(number.checked_sub(1)?));
+        let named = sheets
+            .iter()
+            .find(|sheet| sheet.name.eq_ignore_ascii_case(wanted));
+        let sheet = named.or(number);
+        return sheet.map(|sheet| (sheet, None)).ok_or_else(|| {
+            Problem::whole(format!(
+                "there is no sheet \"{wanted}\"; the file has {}",
+                names()
+            ))
+            .into()
+        });
+    }
+    if let [only] = sheets {
+        return Ok((only, None));
+    }
+    let has_report =
+        |sheet: &&Sheet| !matches!(layout::find(sheet, choices), Err(Trouble::Wrong(_)));
+    let fitting: Vec<&Sheet> = sheets.iter().filter(has_report).collect();
+    match fitting.as_slice() {
+        [] => {
+            let first = sheets
+                .first()
+                .ok_or_else(|| Problem::whole("holds no table"))?;
+            Ok((first, None))
         }
-        let window = window(cell(layout.period), layout.stated, calendar)?;
-        let count = count(cell(layout.count))?;
-        if *self.cadence.get_or_insert(window.cadence) != window.cadence {
-            return Err(format!(
-                "\"{}\" is a {}, unlike the rows before",
-                cell(layout.period),
-                window.cadence.noun()
-            ));
+        [only] => Ok((
+            only,
+            Some(format!(
+                "sheet \"{}\" of {} is read, the only one with a report",
+                only.name,
+                sheets.len()
+            )),
+        )),
+        several => Err(Trouble::Ask(Question {
+            flag: "--sheet",
+            text: format!("{} sheets may hold the report", several.len()),
+            answers: several
+                .iter()
+                .map(|sheet| Answer {
+                    value: sheet.name.clone(),
+                    meaning: format!("{} rows", sheet.rows.len()),
+                })
+                .collect(),
+        })),
+    }
+}
+
+/// What stands around the periods: their header, and years in titles and names.
+fn around(sheet: &Sheet, found: &Found<'_>, name: &str) -> Around {
+    let (header, stated) = match &found.shape {
+        Shape::Long { period, .. } | Shape::Across { period, .. } => {
+            (found.table.names[period.column].clone(), period.stated)
         }
-        let category = match layout.category {
-            None => Some(ReportRow::TOTAL.to_owned()),
-            Some(place) if is_total_cell(cell(place)) => Some(ReportRow::TOTAL.to_owned()),
-            Some(place) => line_key(Some(cell(place))).map(|_| line_name(cell(place))),
-        };
-        let row = ReportRow {
-            window: window.key.clone(),
+        _ => (String::new(), None),
+    };
+    let above = sheet.rows[..found.place]
+        .iter()
+        .flat_map(|row| row.cells())
+        .map(|(_, cell)| cell.text.as_str());
+    let texts = above.chain([sheet.name.as_str(), name]);
+    let mut years: Vec<i32> = texts.flat_map(years_in).collect();
+    years.sort_unstable();
+    years.dedup();
+    Around {
+        header,
+        stated,
+        years,
+    }
+}
+
+fn years_in(text: &str) -> Vec<i32> {
+    let numbers = text
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter(|digits| digits.len() == 4);
+    let year = |digits: &str| {
+        digits
+            .parse()
+            .ok()
+            .filter(|year| (2000..=2099).contains(year))
+    };
+    numbers.filter_map(year).collect()
+}
+
+/// The first day of weeks that are not ours.
+fn weeks_of(reports: &[OfficialReport], calendar: &Calendar) -> Option<String> {
+    let is_sunday = reports
+        .iter()
+        .flat_map(|report| &report.rows)
+        .any(|row| row.window.ends_with('s'));
+    (is_sunday && calendar.week_start == WeekStart::Monday).then(|| "sunday".to_owned())
+}
+
+/// The columns as they are remembered: by their headers.
+fn settled_columns(found: &Found<'_>) -> Choices {
+    let name = |column: usize| {
+        found
+            .table
+            .names
+            .get(column)
+            .filter(|name| !name.is_empty())
+            .cloned()
+    };
+    match &found.shape {
+        Shape::Long {
+            period,
             category,
-            count,
-        };
-        if row.is_total() {
-            let total = self
-                .totals
-                .entry(window.key)
-                .or_insert(ReportRow { count: 0, ..row });
-            total.count += count;
-            return Ok(());
-        }
-        let key = (window.key, line_key(row.category.as_deref()));
-        let sum = self
-            .counts
-            .entry(key)
-            .or_insert(ReportRow { count: 0, ..row });
-        sum.count += count;
-        Ok(())
-    }
-
-    fn finish(mut self, name: &str, layout: &Layout) -> Result<OfficialReport, Vec<Problem>> {
-        let more = self.problems.len().saturating_sub(PROBLEMS_MAX);
-        if more > 0 {
-            self.problems.truncate(PROBLEMS_MAX);
-            self.problems
-                .push(whole(format!("{more} further rows cannot be read")));
-        }
-        let has_categories = !self.counts.is_empty();
-        let mut rows: Vec<ReportRow> = self.counts.into_values().collect();
-        if !has_categories {
-            rows = self.totals.into_values().collect();
-        }
-        rows.sort();
-        let Some(cadence) = self.cadence.filter(|_| !rows.is_empty()) else {
-            self.problems
-                .push(whole("the report has no rows below its header"));
-            return Err(self.problems);
-        };
-        if !self.problems.is_empty() {
-            return Err(self.problems);
-        }
-        Ok(OfficialReport {
-            name: name.to_owned(),
-            cadence,
-            basis: basis(&format!("{} {}", layout.header, name.to_lowercase())),
-            metric: String::new(),
-            zone: None,
-            rows,
-        })
+            metrics,
+        } => Choices {
+            period: name(period.column),
+            category: category.map_or_else(|| Some("none".to_owned()), name),
+            count: metrics.first().and_then(|metric| name(metric.column)),
+            metrics: metrics
+                .iter()
+                .skip(1)
+                .filter_map(|metric| name(metric.column))
+                .collect(),
+            ..Choices::default()
+        },
+        Shape::Wide { category, .. } => Choices {
+            category: category.and_then(name),
+            ..Choices::default()
+        },
+        _ => Choices::default(),
     }
 }
 
-fn is_total_cell(cell: &str) -> bool {
-    TOTAL_CELLS.contains(&line_name(cell).to_lowercase().as_str())
-}
-
-fn basis(words: &str) -> ReportBasis {
-    let says = |list: &[&str]| list.iter().any(|word| words.contains(word));
-    match (says(&OPENED_WORDS), says(&CLOSED_WORDS)) {
-        (true, false) => ReportBasis::Opened,
-        (false, true) => ReportBasis::Closed,
-        _ => ReportBasis::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::WeekStart;
-
-    fn read(text: &str) -> Result<OfficialReport, Vec<String>> {
-        parse(text, "report.csv", &Calendar::default())
-            .map_err(|problems| problems.iter().map(Problem::to_string).collect())
-    }
-
-    fn shown(text: &str) -> Vec<String> {
-        let report = read(text).unwrap();
-        let row = |row: &ReportRow| {
-            let category = row.category.as_deref().unwrap_or("-");
-            format!("{} {category} {}", row.window, row.count)
-        };
-        report.rows.iter().map(row).collect()
-    }
-
-    #[test]
-    fn the_first_named_category_wins_and_duplicates_are_summed() {
-        let text = "month,category,service_type,incidents\n2009-01,Height,Bird,2\n2009-01,Height,Pet,13\n\
-                    2009-02,Below ground,Pet,1\n2009-01,,Pet,4\n";
-        assert_eq!(
-            shown(text),
-            ["2009-01 - 4", "2009-01 Height 15", "2009-02 Below ground 1"]
-        );
-        assert_eq!(read(text).unwrap().cadence, Cadence::Monthly);
-    }
-
-    #[test]
-    fn totals_are_left_out_of_lines() {
-        let text = "\u{feff}Week;Category;Total\n2026-W13;Billing;1.204\n2026-W13;Total;1.204\nTotal;;1.204\n";
-        assert_eq!(shown(text), ["2026-W13 Billing 1204"]);
-        assert_eq!(
-            shown("week\tcount\n2026-W13\t12\n2026-W14\t9\n"),
-            ["2026-W13 (total) 12", "2026-W14 (total) 9"]
-        );
-    }
-
-    #[test]
-    fn periods_of_every_kind_are_understood() {
-        assert_eq!(
-            shown("date,category,count\n2026-03-30,A,1\n"),
-            ["2026-03-30 A 1"]
-        );
-        assert_eq!(
-            shown("week,category,count\n2026-03-30,A,1\n2026-W15,A,2\n"),
-            ["2026-W14 A 1", "2026-W15 A 2"]
-        );
-        assert_eq!(
-            shown("period,category,count\n2026-03-23/2026-03-29,A,1\n"),
-            ["2026-W13 A 1"]
-        );
-        assert_eq!(
-            shown("period,category,count\n2026-03-01/2026-03-31,A,1\n"),
-            ["2026-03 A 1"]
-        );
-        let sunday = Calendar {
-            week_start: WeekStart::Sunday,
-            ..Calendar::default()
-        };
-        let report = parse("week,category,count\n2026-03-29,A,1\n", "r", &sunday).unwrap();
-        assert_eq!(report.rows[0].window, "2026-W14s");
-    }
-
-    #[test]
-    fn counts_with_marks_between_thousands_are_understood() {
-        let cases = [
-            ("1,234", 1234),
-            ("1.234.567", 1_234_567),
-            ("1 234", 1234),
-            ("1'234", 1234),
-            ("12.0", 12),
-            ("-", 0),
-        ];
-        for (cell, expected) in cases {
-            assert_eq!(count(cell), Ok(expected), "{cell}");
+/// The columns for people.
+fn shown_columns(found: &Found<'_>) -> Vec<(String, String)> {
+    let table = &found.table;
+    let mut shown = Vec::new();
+    let mut add = |role: &str, text: String| shown.push((role.to_owned(), text));
+    match &found.shape {
+        Shape::Long {
+            period,
+            category,
+            metrics,
+        } => {
+            add("period", table.label(period.column));
+            if let Some(year) = period.year {
+                add("year", table.label(year));
+            }
+            add(
+                "category",
+                category.map_or_else(|| "none: totals".to_owned(), |column| table.label(column)),
+            );
+            for metric in metrics {
+                let role = if metric.name.is_empty() {
+                    "count"
+                } else {
+                    &metric.name
+                };
+                add(role, table.label(metric.column));
+            }
         }
-        for cell in ["", "12.5", "-3", "=1+1", "many", "1,23,456", "99999999999"] {
-            assert!(count(cell).is_err(), "{cell}");
+        Shape::Across { period, categories } => {
+            add("period", table.label(period.column));
+            let labels: Vec<String> = categories
+                .iter()
+                .map(|column| table.label(*column))
+                .collect();
+            add("categories", labels.join(", "));
         }
+        Shape::Wide { category, periods } => {
+            add(
+                "category",
+                category.map_or_else(|| "none: totals".to_owned(), |column| table.label(column)),
+            );
+            let labels: Vec<String> = periods
+                .iter()
+                .map(|(column, _)| table.label(*column))
+                .collect();
+            add("periods", labels.join(", "));
+        }
+        Shape::Tickets(export) => add("tickets", table.label(export.id)),
     }
-
-    #[test]
-    fn every_wrong_row_is_named_and_nothing_is_taken() {
-        let text = "Monthly figures\nmonth,category,count\n2026-03,A,1\n2026-3x,A,1\n2026-04,A,few\n2026-W13,B,1\n";
-        assert_eq!(
-            read(text).unwrap_err(),
-            [
-                "row 4: \"2026-3x\" is not a period such as 2026-W13, 2026-03 or 2026-03-30",
-                "row 5: \"few\" is not a count",
-                "row 6: \"2026-W13\" is a week, but its column says month",
-            ]
-        );
-        assert_eq!(
-            read("").unwrap_err(),
-            [
-                "no header with a period (such as month, week or date) and a count (such as count, conversations or total) \
-              in the first rows"
-            ]
-        );
-        assert_eq!(
-            read("month,category,count\n").unwrap_err(),
-            ["the report has no rows below its header"]
-        );
-    }
-
-    #[test]
-    fn the_header_may_tell_by_which_date_it_counts() {
-        let basis = |header: &str| read(&format!("{header}\n2026-03,A,1\n")).unwrap().basis;
-        assert_eq!(basis("month,category,solved tickets"), ReportBasis::Closed);
-        assert_eq!(basis("month,category,tickets created"), ReportBasis::Opened);
-        assert_eq!(basis("month,category,tickets"), ReportBasis::Unknown);
-    }
+    shown
 }

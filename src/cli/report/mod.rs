@@ -1,0 +1,306 @@
+//! `groundswell report`: imports the official report, asking where a file leaves something open, and shows what was imported.
+
+mod show;
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::WrongUsage;
+use super::output::print_json;
+use crate::app::location;
+use crate::clock;
+use crate::config::Config;
+use crate::model::OfficialReport;
+use crate::reconcile::report::{
+    self as reading, Choices, Question, ReportConfig, Sheet, Trouble, Understood,
+};
+use crate::store::{Kept, KnownLayout, Store};
+use show::{as_json, print_understood};
+
+/// What `report` does.
+#[derive(Subcommand, Debug)]
+pub enum ReportCommand {
+    /// Import a report: CSV, XLSX, a pasted table (- reads standard input), or a helpdesk's export of tickets
+    Import(Box<ImportArgs>),
+    /// List the imported reports, each version with its time and total
+    List,
+    /// Show the lines of a report
+    Show(ShowArgs),
+    /// Show what the newest version of a report changed
+    Diff {
+        /// The report's name
+        name: String,
+    },
+}
+
+/// Arguments of `report import`.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// The file; - reads standard input
+    file: PathBuf,
+    /// What the report is called [default: the file's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// The sheet of a spreadsheet, by name or number
+    #[arg(long)]
+    sheet: Option<String>,
+    /// The column of the period, by header or letter
+    #[arg(long, value_name = "COLUMN")]
+    period: Option<String>,
+    /// The column of the category; "none" for totals alone
+    #[arg(long, value_name = "COLUMN")]
+    category: Option<String>,
+    /// The column of the count
+    #[arg(long, value_name = "COLUMN")]
+    count: Option<String>,
+    /// A further column that counts; may be given several times
+    #[arg(long, value_name = "COLUMN")]
+    metric: Vec<String>,
+    /// What a date stands for, and what tickets are counted by
+    #[arg(long, value_parser = ["daily", "weekly", "monthly"])]
+    cadence: Option<String>,
+    /// What 03/04/2026 means
+    #[arg(long, value_parser = ["dmy", "mdy", "ymd"])]
+    date_order: Option<String>,
+    /// The mark before decimals
+    #[arg(long, value_parser = ["comma", "point"])]
+    decimal: Option<String>,
+    /// What the report counts
+    #[arg(long, value_parser = ["opened", "solved", "closed"])]
+    basis: Option<String>,
+    /// The time zone that the report counts in, such as Europe/Berlin
+    #[arg(long, value_parser = zone)]
+    zone: Option<String>,
+    /// The first day of the report's weeks
+    #[arg(long, value_parser = ["monday", "sunday"])]
+    week_start: Option<String>,
+    /// The year of months and weeks that name none
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1970..=2200))]
+    year: Option<i32>,
+    /// Show what was understood, and import nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Arguments of `report show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The report's name
+    pub name: String,
+    /// Which version [default: the newest]
+    #[arg(long)]
+    pub version: Option<i64>,
+}
+
+fn zone(name: &str) -> Result<String, String> {
+    let zone: Result<chrono_tz::Tz, _> = name.parse();
+    zone.map(|zone| zone.name().to_owned())
+        .map_err(|_| "give an IANA name such as Europe/Berlin".to_owned())
+}
+
+impl ImportArgs {
+    fn choices(&self) -> Choices {
+        let mut choices = Choices {
+            name: self.name.clone(),
+            metrics: self.metric.clone(),
+            zone: self.zone.clone(),
+            year: self.year,
+            ..Choices::default()
+        };
+        let flags = [
+            ("--sheet", &self.sheet),
+            ("--period", &self.period),
+            ("--category", &self.category),
+            ("--count", &self.count),
+            ("--cadence", &self.cadence),
+            ("--date-order", &self.date_order),
+            ("--decimal", &self.decimal),
+            ("--basis", &self.basis),
+            ("--week-start", &self.week_start),
+        ];
+        for (flag, value) in flags {
+            if let Some(value) = value {
+                choices.answer(flag, value);
+            }
+        }
+        choices
+    }
+}
+
+/// Imports and shows official reports.
+pub async fn run(command: &ReportCommand, config: Config, json: bool) -> anyhow::Result<()> {
+    let location = location(&config);
+    let store = match command {
+        // A report may come before the first pull.
+        ReportCommand::Import(_) => Store::open_or_make(&location).await?,
+        _ => Store::open_shared(&location).await?,
+    };
+    match command {
+        ReportCommand::Import(args) => import(args, &store, &config, json).await,
+        ReportCommand::List => show::list(&store, &config, json).await,
+        ReportCommand::Show(args) => show::show(args, &store, json).await,
+        ReportCommand::Diff { name } => show::diff(name, &store, json).await,
+    }
+}
+
+/// The bytes of a file or of standard input; never more than the setting allows.
+pub fn bytes_of(path: &Path, config: ReportConfig) -> anyhow::Result<Vec<u8>> {
+    let wrong = |reason: String| WrongUsage(format!("{}: {reason}", path.display()));
+    let most = config.file_bytes_max();
+    let too_large = || wrong(reading::too_large(config).to_string());
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
+        if file.metadata().is_ok_and(|about| about.len() > most) {
+            return Err(too_large().into());
+        }
+        Box::new(file)
+    };
+    let mut bytes = Vec::new();
+    let read = input.take(most + 1).read_to_end(&mut bytes);
+    read.map_err(|error| wrong(error.to_string()))?;
+    if bytes.len() as u64 > most {
+        return Err(too_large().into());
+    }
+    Ok(bytes)
+}
+
+/// What a report is called unless somebody names it.
+pub fn name_of(path: &Path) -> String {
+    if path == Path::new("-") {
+        return "pasted report".to_owned();
+    }
+    path.file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+// ---- import
+
+async fn import(
+    args: &ImportArgs,
+    store: &Store,
+    config: &Config,
+    json: bool,
+) -> anyhow::Result<()> {
+    let wrong = |reason: String| WrongUsage(format!("{}: {reason}", args.file.display()));
+    let bytes = bytes_of(&args.file, config.report)?;
+    let sheets =
+        reading::open(&bytes, config.report).map_err(|problem| wrong(problem.to_string()))?;
+    drop(bytes);
+    let flags = args.choices();
+    let known = remembered(store, &sheets).await?;
+    let name = name_of(&args.file);
+    let read = |choices: &Choices| reading::read(&sheets, &name, choices, &config.calendar);
+    let mut choices = flags.clone().over(known.clone().unwrap_or_default());
+    // A layout that no longer fits is forgotten, if the file can be read without it.
+    let is_outdated =
+        known.is_some() && matches!(read(&choices), Err(Trouble::Wrong(_))) && read(&flags).is_ok();
+    if is_outdated {
+        choices = flags;
+    }
+    let mut understood = loop {
+        match read(&choices) {
+            Ok(understood) => break understood,
+            Err(Trouble::Ask(question)) if may_ask(&args.file) => {
+                let value = ask(&question)?;
+                choices.answer(question.flag, &value);
+            }
+            Err(trouble) => return Err(wrong(told(&trouble)).into()),
+        }
+    };
+    if known.is_some() && !is_outdated {
+        let note = "read as the last file with these headers; flags change that".to_owned();
+        understood.notes.push(note);
+    }
+    let kept = if args.dry_run {
+        Vec::new()
+    } else {
+        save(store, &understood).await?
+    };
+    if json {
+        return print_json(&as_json(&understood, &kept));
+    }
+    print_understood(&understood, &kept);
+    Ok(())
+}
+
+/// What was chosen for a file with such headers.
+async fn remembered(store: &Store, sheets: &[Sheet]) -> anyhow::Result<Option<Choices>> {
+    for sheet in sheets {
+        let layout = store.report_layout(&reading::fingerprint(sheet)).await?;
+        // What an older version wrote and this one does not know is not chosen.
+        let choices = layout.and_then(|layout| serde_json::from_str(&layout).ok());
+        if choices.is_some() {
+            return Ok(choices);
+        }
+    }
+    Ok(None)
+}
+
+async fn save(store: &Store, understood: &Understood) -> anyhow::Result<Vec<Kept>> {
+    let layout = KnownLayout {
+        fingerprint: understood.fingerprint.clone(),
+        choices: serde_json::to_string(&understood.settled)?,
+    };
+    // The first metric is saved last: of equally new reports it is compared first.
+    let reversed: Vec<OfficialReport> = understood.reports.iter().rev().cloned().collect();
+    let mut kept = store
+        .save_reports(&reversed, Some(&layout), clock::now())
+        .await?;
+    kept.reverse();
+    Ok(kept)
+}
+
+fn told(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Wrong(problems) if problems.len() > 1 => {
+            let lines: Vec<String> = problems
+                .iter()
+                .map(|problem| format!("  {problem}"))
+                .collect();
+            format!("nothing was imported:\n{}", lines.join("\n"))
+        }
+        trouble => trouble.to_string(),
+    }
+}
+
+// ---- asking
+
+fn may_ask(file: &Path) -> bool {
+    file != Path::new("-") && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks on the terminal until an answer is one of the known ones.
+fn ask(question: &Question) -> anyhow::Result<String> {
+    let mut out = std::io::stderr();
+    writeln!(out, "{}", question.text)?;
+    for (number, answer) in (1..).zip(&question.answers) {
+        writeln!(out, "  {number}  {}  {}", answer.value, answer.meaning)?;
+    }
+    loop {
+        write!(out, "which? ")?;
+        out.flush()?;
+        let mut line = String::new();
+        if std::io::stdin().read_line(&mut line)? == 0 {
+            return Err(WrongUsage(format!("nothing was imported; {question}")).into());
+        }
+        let given = line.trim();
+        let by_number = given
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| question.answers.get(number.checked_sub(1)?));
+        let by_value = question
+            .answers
+            .iter()
+            .find(|answer| answer.value.eq_ignore_ascii_case(given));
+        if let Some(answer) = by_number.or(by_value) {
+            return Ok(answer.value.clone());
+        }
+        if question.flag == "--year" && given.len() == 4 && given.parse::<i32>().is_ok() {
+            return Ok(given.to_owned());
+        }
+    }
+}
