@@ -203,9 +203,13 @@ impl App {
             Work::Renew => steps::renew(self).await,
             Work::Refine => steps::refine(self).await,
             Work::Review => steps::review(self, now).await,
-            Work::Index => crate::search::catch_up(&self.store, &self.index)
-                .await
-                .map(drop),
+            Work::Index => {
+                crate::search::catch_up(&self.store, &self.index).await?;
+                // What was asked for while the index was behind.
+                steps::count_missing(&self.store, &self.index, &self.config, now)
+                    .await
+                    .map(drop)
+            }
             Work::Close {
                 window,
                 incomplete,
@@ -213,7 +217,17 @@ impl App {
             } => steps::close(self, window, incomplete, *is_newest, now).await,
             Work::Deliver => {
                 let base_url = self.config.web.public_url();
-                delivery::outbox::deliver_due(&self.store, &self.destinations, &base_url, now)
+                let days = self.config.answers.link_days;
+                let pages = delivery::Pages {
+                    base_url: &base_url,
+                    signing: self
+                        .config
+                        .web
+                        .public_url
+                        .as_ref()
+                        .map(|_| (&self.link_key, days)),
+                };
+                delivery::outbox::deliver_due(&self.store, &self.destinations, pages, now)
                     .await
                     .map(drop)
             }

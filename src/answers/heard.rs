@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, AnswerKind, in_force, taken_back};
-use crate::model::{ConversationKey, TopicId};
+use crate::model::{AskedTopic, ConversationKey, TopicId};
 
 /// How long a word about a topic counts, in days: half a year later the topic may be about another cause.
 pub const SPEAKS_DAYS: i64 = 182;
@@ -24,7 +24,7 @@ pub struct Heard {
     /// What was said about each topic.
     pub topics: BTreeMap<TopicId, TopicHeard>,
     /// The topics that readers asked for, with their counts.
-    pub asked: Vec<AskedCount>,
+    pub asked: Vec<AskedTopic>,
     /// Answers that readers were told of and that were taken back since.
     pub withdrawn: u64,
 }
@@ -67,25 +67,6 @@ impl std::fmt::Debug for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Reason({} bytes)", self.0.len())
     }
-}
-
-/// A topic that readers asked for, as it was counted in a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AskedCount {
-    /// The number of the answer that asked.
-    pub number: i64,
-    /// Its name.
-    pub name: String,
-    /// What is searched for.
-    pub query: String,
-    /// Conversations in the window.
-    pub conversations: u64,
-    /// Different customers among them.
-    pub customers: u64,
-    /// Conversations in the last windows, oldest first, this one last.
-    pub course: Vec<(String, u64)>,
-    /// Whether it was asked for since the last digest.
-    pub is_new: bool,
 }
 
 /// An earlier digest of the same cadence: the answers that it saw, and the topics that it had.

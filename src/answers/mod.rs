@@ -18,7 +18,7 @@ use crate::model::{ConversationKey, DigestId, Text, TopicId};
 
 pub use config::AnswersConfig;
 pub use given::Given;
-pub use heard::{AskedCount, Heard, TopicHeard, hear};
+pub use heard::{Heard, TopicHeard, hear};
 pub use row::AnswerRow;
 
 /// One entry of the log.

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod answers;
+mod asked;
 mod demo;
 mod operate;
 mod output;

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-use super::WrongUsage;
 use super::output::print_json;
 use super::parts::Parts;
+use super::{WrongUsage, asked};
 use crate::app::location;
 use crate::clock;
 use crate::config::Config;
@@ -81,6 +81,20 @@ enum TopicsCommand {
         /// The topic's id
         topic: String,
     },
+    /// Ask for a topic: a saved search that is counted in every window from now on, beside the topics
+    Ask {
+        /// What to call it
+        name: String,
+        /// What to search for, such as 'smell OR odour category:Other'
+        query: String,
+    },
+    /// List the topics that were asked for, with their counts by week
+    Asked,
+    /// Stop counting a topic that was asked for
+    Drop {
+        /// Its name, or its number
+        name: String,
+    },
     /// List what people did with the topics
     Edits,
     /// Take edits back
@@ -96,6 +110,13 @@ pub async fn run(args: &TopicsArgs, config: Config, json: bool) -> anyhow::Resul
     let store = Store::open_shared(&location(&config)).await?;
     let edits = match &args.command {
         TopicsCommand::List => return list(&store, json).await,
+        TopicsCommand::Ask { name, query } => {
+            return asked::ask(&store, &config, &args.by, (name, query), json).await;
+        }
+        TopicsCommand::Asked => return asked::list(&store, json).await,
+        TopicsCommand::Drop { name } => {
+            return asked::drop(&store, &config, &args.by, name, json).await;
+        }
         TopicsCommand::Edits => return list_edits(&store, json).await,
         TopicsCommand::Undo { numbers } => return undo(&store, numbers).await,
         TopicsCommand::Why {

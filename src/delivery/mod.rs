@@ -4,6 +4,7 @@
 //! One more notifier is one more file, and four lines here: `mod`, a variant, an arm in `read` and
 //! one in `build`.
 
+mod answer_links;
 mod console;
 pub mod decide;
 mod file;
@@ -25,6 +26,7 @@ use crate::digest::render::{Format, Rendered};
 use crate::model::{DestinationId, DigestId};
 use crate::section::Section;
 
+pub use answer_links::Pages;
 pub use file::FileFormat;
 pub use mail::Security;
 pub use outbox::deliver_due;

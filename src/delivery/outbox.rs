@@ -11,9 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
+use super::answer_links::Pages;
 use super::decide::{Action, Decision, decide, delivery_key, later};
 use super::{Destination, Destinations, Outgoing, Receipt, SendError};
-use crate::digest::render::render;
+use crate::digest::render::{Ways, render};
 use crate::model::DestinationId;
 use crate::store::{Delivery, DeliveryState, Store};
 
@@ -22,10 +23,10 @@ const DESTINATIONS_AT_ONCE: usize = 4;
 
 /// Sends what is due and records each result. Destinations are served side by side, the digests of
 /// one destination one after the other. Gives how many arrived.
-pub async fn deliver_due(
+pub async fn deliver_due<'a>(
     store: &Store,
     destinations: &Destinations,
-    base_url: &str,
+    pages: impl Into<Pages<'a>>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<usize> {
     let mut queues: BTreeMap<DestinationId, Vec<Delivery>> = BTreeMap::new();
@@ -35,7 +36,7 @@ pub async fn deliver_due(
     }
     let round = Round {
         store,
-        base_url,
+        pages: pages.into(),
         now,
         started: Instant::now(),
     };
@@ -54,7 +55,7 @@ pub async fn deliver_due(
 /// What one round of sending needs.
 struct Round<'a> {
     store: &'a Store,
-    base_url: &'a str,
+    pages: Pages<'a>,
     now: DateTime<Utc>,
     started: Instant,
 }
@@ -114,11 +115,20 @@ impl Round<'_> {
             let reason = format!("the digest {} is not in the database", delivery.digest);
             return Ok(Err(SendError::Permanent(reason)));
         };
+        let created_at = self.store.digest_created_at(&delivery.digest).await?;
+        let published_at = created_at.unwrap_or(digest.end);
+        let answers = self
+            .pages
+            .answer_links(&digest, &delivery.destination, published_at);
+        let ways = Ways {
+            base_url: self.pages.base_url,
+            answers: &answers,
+        };
         let message = Outgoing {
             delivery_key: delivery_key(delivery),
             digest: delivery.digest.clone(),
             at: self.now(),
-            content: render(&digest, destination.notifier.format(), self.base_url),
+            content: render(&digest, destination.notifier.format(), ways),
         };
         Ok(destination.notifier.send(&message).await)
     }

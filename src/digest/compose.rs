@@ -34,6 +34,8 @@ pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Out
         .map(|judged| item(judged, draft, stored))
         .collect();
     digest.unassigned.sample = quotes::sample(&draft.sample, stored);
+    let quotes_max = draft.config.quotes_max;
+    draft.answers.tell(&mut digest, stored, quotes_max);
     Outcome::Digest(Box::new(digest))
 }
 
@@ -185,6 +187,7 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
         suggestion,
         stability: candidate.topic.stability,
         course: candidate.course.clone(),
+        heard: None,
     }
 }
 
@@ -192,6 +195,7 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
 mod tests {
     use super::super::{DigestConfig, Inputs, Published, canonical, draft};
     use super::*;
+    use crate::answers::{Heard, TopicHeard, heard::Reason};
     use crate::model::{
         Calendar, Change, Conversation, Fact, State, Text, Topic, TopicId, TopicStatus,
     };
@@ -235,6 +239,7 @@ mod tests {
         muted: BTreeSet<TopicId>,
         changes: BTreeMap<TopicId, Change>,
         published: Vec<Published>,
+        heard: Heard,
     }
 
     impl Case {
@@ -250,6 +255,7 @@ mod tests {
                 report: None,
                 published: &self.published,
                 incomplete_sources: &[],
+                heard: &self.heard,
                 config: &DigestConfig::default(),
             });
             let wanted: BTreeSet<_> = draft.keys().into_iter().collect();
@@ -419,6 +425,83 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    fn heard(topic: &str, one: TopicHeard) -> Heard {
+        Heard {
+            through: 9,
+            topics: [(TopicId::from(topic), one)].into(),
+            ..Heard::default()
+        }
+    }
+
+    #[test]
+    fn an_item_that_more_dispute_than_confirm_says_so_and_the_section_tells_why() {
+        let case = Case {
+            facts: many(12, None, &about("t1")),
+            heard: heard(
+                "t1",
+                TopicHeard {
+                    confirmed: 1,
+                    disputed: 2,
+                    newly_disputed: 1,
+                    reasons: vec![Reason("only in Bonn".to_owned())],
+                    ..TopicHeard::default()
+                },
+            ),
+            ..Case::default()
+        };
+        let digest = case.digest();
+        let item = digest.items[0].heard.as_ref().unwrap();
+        assert!(item.is_disputed());
+        assert_eq!(item.reasons, ["only in Bonn"]);
+        assert_eq!(
+            digest.items[0].suggestion.contrary.last().unwrap(),
+            "2 of 3 readers who answered do not hear it: \u{201c}only in Bonn\u{201d}."
+        );
+        let told = &digest.answered.topics[0];
+        assert_eq!((told.confirmed, told.disputed), (0, 1), "only what is new");
+        assert_eq!(told.outcome, "It is item 1 here, marked as disputed.");
+        assert_eq!(digest.answered.through, 9);
+    }
+
+    #[test]
+    fn pinned_evidence_is_quoted_first_where_it_belongs_to_the_topic() {
+        let mut facts = many(12, None, &about("t1"));
+        facts[5].state = State::Unassigned;
+        let (fits, stray) = (facts[11].key.clone(), facts[5].key.clone());
+        let pins = |pins: &[&ConversationKey]| TopicHeard {
+            pins: pins.iter().map(|key| (*key).clone()).collect(),
+            ..TopicHeard::default()
+        };
+        let run = |heard| {
+            let case = Case {
+                facts: facts.clone(),
+                heard,
+                ..Case::default()
+            };
+            case.digest()
+        };
+        let digest = run(heard("t1", pins(&[&fits, &stray])));
+        let item = &digest.items[0];
+        assert_eq!(item.quotes[0].key, fits);
+        assert!(item.quotes.len() <= 3);
+        assert_eq!(
+            item.heard.as_ref().unwrap().pinned,
+            std::slice::from_ref(&fits)
+        );
+        let outcome = &digest.answered.topics[0].outcome;
+        assert!(outcome.contains("1 of 2 pinned conversations"), "{outcome}");
+        let digest = run(heard("t1", pins(&[&stray])));
+        assert_eq!(digest.items[0].heard, None);
+        let outcome = &digest.answered.topics[0].outcome;
+        assert!(outcome.contains("so it is not quoted"), "{outcome}");
+        let digest = run(heard("t2", pins(&[&fits])));
+        let outcome = &digest.answered.topics[0].outcome;
+        assert!(
+            outcome.starts_with("Nobody spoke of it in this week"),
+            "{outcome}"
+        );
     }
 
     proptest! {

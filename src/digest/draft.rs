@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::answers::Heard;
 use crate::counting::{Counts, count_windows};
 use crate::model::{
     Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
@@ -12,6 +13,7 @@ use crate::model::{
 };
 use crate::reconcile;
 
+use super::answered::Answers;
 use super::beside::{findings, official, official_side};
 use super::burst;
 use super::certainty::Share;
@@ -51,6 +53,8 @@ pub struct Inputs<'a> {
     pub published: &'a [Published],
     /// Sources that were not complete up to the window's end.
     pub incomplete_sources: &'a [String],
+    /// What readers answered.
+    pub heard: &'a Heard,
     /// What passes.
     pub config: &'a DigestConfig,
 }
@@ -76,6 +80,7 @@ pub struct Draft {
     /// Some of the unassigned.
     pub(super) sample: Vec<ConversationKey>,
     pub(super) config: DigestConfig,
+    pub(super) answers: Answers,
 }
 
 /// A topic that has enough conversations to be an item.
@@ -106,6 +111,7 @@ impl Draft {
             .map(|(key, _)| key)
             .chain(evidence)
             .chain(&self.sample)
+            .chain(self.answers.keys())
             .cloned();
         keys.collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -172,6 +178,7 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         candidates,
         sample: spread(&tallies.unassigned, SAMPLE_MAX),
         config: inputs.config.clone(),
+        answers: Answers::of(inputs, &counts),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A digest's frame: totals, the unassigned, revisions, notes and counting rules.
 
 use crate::counting::Counts;
-use crate::model::{Digest, DigestId, Fact, Revision, State, Totals, Unassigned, Window};
+use crate::model::{Answered, Digest, DigestId, Fact, Revision, State, Totals, Unassigned, Window};
 
 use super::draft::Inputs;
 
@@ -32,6 +32,7 @@ pub fn frame(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Digest {
         revisions: revisions(inputs),
         notes: notes(inputs, course.len()),
         rules: counting_rules(inputs),
+        answered: Answered::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! and names the conversations whose words it wants; `compose` reads those, judges, quotes and finishes. What may be said is
 //! in `rules`: a topic passes the gate when it has enough conversations and a rule fires for it.
 
+mod answered;
 mod beside;
 mod burst;
 mod certainty;

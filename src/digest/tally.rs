@@ -227,6 +227,7 @@ mod tests {
             report: None,
             published: &[],
             incomplete_sources: &[],
+            heard: &crate::answers::Heard::default(),
             config: &DigestConfig::default(),
         };
         tallies.count(&inputs, week().start);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Cadence, ConversationKey, DigestId, TopicId};
+use super::{Answered, Cadence, ConversationKey, DigestId, ItemHeard, TopicId};
 
 /// What is published about one window. Never edited once published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Digest {
     pub notes: Vec<String>,
     /// The counting rules, one sentence each.
     pub rules: Vec<String>,
+    /// What readers answered since the last digest of this cadence, and what became of it.
+    #[serde(default, skip_serializing_if = "Answered::is_empty")]
+    pub answered: Answered,
 }
 
 /// Conversations of a window, split so that the parts add up to `pulled`.
@@ -82,6 +85,9 @@ pub struct Item {
     pub stability: Option<f64>,
     /// Counts of this topic in the last windows of the cadence, oldest first, this one last.
     pub course: Vec<(String, u64)>,
+    /// What readers say of it, if they said anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<ItemHeard>,
 }
 
 /// How a topic moves.

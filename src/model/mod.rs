@@ -3,6 +3,7 @@
 //! Everything else in the crate talks in these types. `Digest` alone derives serde, because a
 //! published digest is stored as versioned JSON.
 
+mod answered;
 mod category;
 mod conversation;
 mod digest;
@@ -13,6 +14,7 @@ mod topic;
 mod vector;
 mod window;
 
+pub use answered::{Answered, AskedTopic, ItemHeard, TopicAnswered};
 pub use category::{OfficialReport, ReportBasis, ReportRow};
 pub use conversation::{
     Author, Conversation, Exclusion, Kind, Message, Record, Stored, Visibility,

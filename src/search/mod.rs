@@ -40,3 +40,4 @@ pub use index::SearchIndex;
 pub use open::State;
 pub use query::{Filters, Hit, SearchRequest, SearchResults, Sort};
 pub use snippet::Snippet;
+pub use syntax::check;

@@ -3,8 +3,11 @@
 //! The order is the same on every machine: by score (rounded, because sums of floating-point numbers differ in
 //! their last digits from one segment to another) or by time, and equals by key.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
+use tantivy::collector::DocSetCollector;
 use tantivy::collector::sort_key::{NaturalComparator, SortByStaticFastValue, SortByString};
 use tantivy::collector::{SegmentSortKeyComputer, SortKeyComputer, TopDocs};
 use tantivy::query::Query;
@@ -163,6 +166,39 @@ impl SearchIndex {
             facets: counts.facets(),
             notes,
         })
+    }
+
+    /// The keys of all conversations that match and were opened in [from, to). Blocks.
+    pub fn matching(
+        &self,
+        text: &str,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        calendar: &Calendar,
+    ) -> anyhow::Result<BTreeSet<ConversationKey>> {
+        let searcher = self.searcher();
+        let parsed = parse(text, calendar);
+        let filters = Filters {
+            from: Some(from),
+            to: Some(to),
+            ..Filters::default()
+        };
+        let compiled = compile(&parsed, &filters, self.fields(), &searcher)?;
+        let found = searcher.search(compiled.query.as_ref(), &DocSetCollector)?;
+        let found: BTreeSet<DocAddress> = found.into_iter().collect();
+        let mut keys = BTreeSet::new();
+        let mut name = String::new();
+        for address in found {
+            let reader = searcher.segment_reader(address.segment_ord);
+            let Some(column) = reader.fast_fields().str("key")? else {
+                continue;
+            };
+            for place in column.term_ords(address.doc_id) {
+                name.clear();
+                column.ord_to_str(place, &mut name)?;
+                keys.extend(ConversationKey::parse(&name));
+            }
+        }
+        Ok(keys)
     }
 }
 

@@ -100,6 +100,18 @@ struct Piece {
     is_quoted: bool,
 }
 
+/// Whether a text can be kept as a search: it asks for something, and all of it was understood.
+pub fn check(text: &str, calendar: &Calendar) -> Result<(), String> {
+    let parsed = parse(text, calendar);
+    if let Some(note) = parsed.notes.first() {
+        return Err(format!("the query cannot be read: {note}"));
+    }
+    if parsed.clauses.iter().all(|clause| clause.is_negative) {
+        return Err("the query names nothing to look for".to_owned());
+    }
+    Ok(())
+}
+
 /// Takes the input apart; days are days of the calendar's zone.
 pub(super) fn parse(text: &str, calendar: &Calendar) -> Parsed {
     let mut parsed = Parsed::default();

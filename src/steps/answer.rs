@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::model::{DigestId, TopicId};
 use crate::store::Store;
 
-/// Why an answer is not taken. Sentences repeat nothing that was written.
+/// Why an answer is not taken; for whoever sent it, not for a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// What it names is not there.
@@ -65,7 +65,10 @@ async fn refusal(store: &Store, config: &Config, said: &Said) -> anyhow::Result<
             }
             Some(_) => None,
         },
-        AnswerKind::Ask { name, .. } => {
+        AnswerKind::Ask { name, query } => {
+            if let Err(sentence) = crate::search::check(query, &config.calendar) {
+                return Ok(Some(Refusal::Wrong(sentence)));
+            }
             let asked = answers::asked(&store.answers().await?);
             cannot_ask(&asked, name, config.answers.asked_max)
         }

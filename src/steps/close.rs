@@ -67,6 +67,8 @@ async fn count_and_close(
         .cloned()
         .collect();
     let changes = changes_of(app, &windows).await?;
+    super::asked::catch_up_and_count(app, window, &facts, now).await?;
+    let heard = super::heard::heard(app, window, is_newest).await?;
     let reports = app.store.reports(window.cadence).await?;
     let incomplete: Vec<String> = incomplete.iter().map(ToString::to_string).collect();
     let draft = digest::draft(&Inputs {
@@ -79,6 +81,7 @@ async fn count_and_close(
         report: newest_with(&reports, &window.key),
         published: &published(app, window).await?,
         incomplete_sources: &incomplete,
+        heard: &heard,
         config: &config.digest,
     });
     let stored = app.store.conversations(&draft.keys()).await?;

@@ -2,8 +2,10 @@
 //! pure and lives in `topics`, `reconcile` and `digest`.
 
 mod answer;
+mod asked;
 mod close;
 mod embed;
+mod heard;
 mod renew;
 mod why;
 
@@ -18,6 +20,7 @@ use crate::telemetry::RecordLabel;
 use crate::topics::{self, Params, Registry};
 
 pub use answer::{Refusal, answer, log as log_answer};
+pub use asked::count_missing;
 pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use renew::renew;

@@ -107,7 +107,7 @@ impl Store {
         self.read_first(ask, |row| instant(row, 0)).await
     }
 
-    /// Keeps counts of asked topics; a window that was counted before stays as it is.
+    /// Keeps counts of asked topics. Once its window is closed, a count stays as it is.
     pub async fn save_asked(&self, counted: &[AskedWindow]) -> anyhow::Result<()> {
         let mut writing = self.begin().await?;
         for one in counted {
@@ -119,7 +119,13 @@ impl Store {
             let add = sql(
                 "INSERT INTO asked_counts (asked, cadence, window_key, counted_at, conversations, \
                            customers, conversations_found) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                           ON CONFLICT (asked, cadence, window_key) DO NOTHING",
+                           ON CONFLICT (asked, cadence, window_key) DO UPDATE SET \
+                           counted_at = excluded.counted_at, \
+                           conversations = excluded.conversations, \
+                           customers = excluded.customers, \
+                           conversations_found = excluded.conversations_found \
+                           WHERE NOT EXISTS (SELECT 1 FROM windows w \
+                           WHERE w.cadence = excluded.cadence AND w.window_key = excluded.window_key)",
             );
             let add = add
                 .bind(one.asked)

@@ -270,10 +270,19 @@ async fn take(
         .check(via, app.config.ingest.with_names)
         .map_err(Failure::Wrong)?;
     let taken = steps::answer(&app.store, &app.config, &said, now).await?;
-    taken.map_err(|refusal| match refusal {
+    let answer = taken.map_err(|refusal| match refusal {
         Refusal::NotFound(what) => Failure::NotFound(what),
         Refusal::Wrong(sentence) => Failure::Wrong(sentence),
-    })
+    })?;
+    if matches!(answer.said.kind, AnswerKind::Ask { .. }) {
+        // The answer is kept, whatever becomes of this: what is missing is counted with the next window.
+        let counted = steps::count_missing(&app.store, &app.index, &app.config, now).await;
+        if let Err(error) = counted {
+            let reason = format!("{error:#}");
+            tracing::warn!(reason, "an asked topic is not counted in the past yet");
+        }
+    }
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod api;
+mod asked;
 mod charts;
 mod error;
 mod feed;
@@ -126,6 +127,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/digests/{id}", get(api::digest))
         .route("/sources", get(api::sources))
         .route("/tables/{name}", get(api::table))
+        .route("/asked", get(asked::api_rows))
+        .route("/asked/{number}", get(asked::api_one))
         .route("/answers", get(answers::api_rows).post(answers::api_take))
         .fallback(api::not_found);
     Router::new()
@@ -137,6 +140,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(feed::PATH, get(feed::feed))
         .route("/search", get(pages::search))
         .route("/sources", get(pages::sources))
+        .route("/asked/{number}", get(asked::one))
         .route("/answers", get(answers::log).post(answers::take_form))
         .route("/conversations/{source}/{*id}", get(pages::conversation))
         .nest("/api/v1", api)

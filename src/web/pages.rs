@@ -9,7 +9,7 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::error::{Failure, PageFailure};
-use super::{answers, feed, sources as progress, templates, views};
+use super::{answers, asked, feed, sources as progress, templates, views};
 use crate::app::App;
 use crate::digest::render::{Format, Rendered, render};
 use crate::model::{Cadence, ConversationKey, Digest, DigestId, TopicId};
@@ -107,9 +107,11 @@ impl TopicQuery {
 pub async fn topics(State(app): State<Arc<App>>, Query(query): Query<TopicQuery>) -> Page {
     let cadence = query.cadence();
     let topics = pictured(views::topics(&app, cadence).await?);
+    let asked = asked::pictured(asked::rows(&app, cadence).await?);
+    let form = answers::form_context(&app);
     page(
         "topics.html",
-        context! { title => "Topics", cadence => cadence.as_str(), topics },
+        context! { title => "Topics", cadence => cadence.as_str(), topics, asked, form },
     )
 }
 

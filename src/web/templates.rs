@@ -28,6 +28,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             include_str!("templates/answer_forms.html"),
         ),
         ("answers.html", include_str!("templates/answers.html")),
+        ("asked.html", include_str!("templates/asked.html")),
         ("link.html", include_str!("templates/link.html")),
         ("sign_in.html", include_str!("templates/sign_in.html")),
         ("failure.html", include_str!("templates/failure.html")),

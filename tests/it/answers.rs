@@ -3,15 +3,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::answers::token::{Link, LinkKey, LinkKind};
+use groundswell::answers::{Given, Via};
 use groundswell::app::App;
 use groundswell::clock;
 use groundswell::config::Config;
-use groundswell::model::{DestinationId, DigestId, TopicId};
+use groundswell::digest::render::{Format, render};
+use groundswell::model::{Cadence, DestinationId, Digest, DigestId, TopicId};
+use groundswell::steps;
 use reqwest::header;
 use serde_json::{Value, json};
 
 use crate::pages::{LINK_KEY, Served};
-use crate::support::{done, groundswell, jsonl, loud_week};
+use crate::support::{Mood, Receiver, Row, done, groundswell, jsonl, loud_week};
 
 const WITH_TOKEN: &str = "token_env = 'PAGES_TOKEN'\nlink_key_env = 'LINK_KEY'";
 
@@ -470,8 +473,27 @@ async fn answers_are_given_and_taken_back_from_the_command_line() {
     assert_eq!(answer(&["pin", &key])["conversation"], key.as_str());
     let out = done(path, &["digest", "undo", "1", "--by", "Ada"]);
     assert_eq!(out, "answer 1 is taken back\n");
+    let ask = ["topics", "ask", "frost", "ice", "--by", "Ada"];
+    let out = done(path, &ask);
+    assert!(out.contains("it was counted in"), "{out}");
+    assert!(done(path, &["topics", "asked"]).contains("2026-W13"));
+    let out = done(path, &["topics", "asked", "--json"]);
+    let rows: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&rows[0]["name"], &rows[0]["query"]),
+        (&json!("frost"), &json!("ice"))
+    );
+    assert_eq!(groundswell(path, &ask).code, 2, "the same name");
+    assert_eq!(
+        done(path, &["topics", "drop", "Frost", "--by", "Ada"]),
+        "asked topic 5 is dropped\n"
+    );
+    assert_eq!(
+        groundswell(path, &["topics", "drop", "frost", "--by", "Ada"]).code,
+        2
+    );
     let out = done(path, &["digest", "answers"]);
-    assert_eq!(out.lines().count(), 4, "{out}");
+    assert_eq!(out.lines().count(), 6, "{out}");
     assert!(
         out.contains(": hears ") && out.contains("(taken back)"),
         "{out}"
@@ -482,4 +504,267 @@ async fn answers_are_given_and_taken_back_from_the_command_line() {
     );
     assert_eq!(said.code, 2);
     assert_eq!(said.err, "groundswell: there is no such topic\n");
+}
+
+/// The loud week once more, so many weeks later, under other ids.
+fn again(weeks: i64) -> Vec<Row> {
+    let mut rows = loud_week();
+    rows.retain(|row| row["id"].as_str().unwrap().starts_with("L-"));
+    for row in &mut rows {
+        let at: DateTime<Utc> = row["created_at"].as_str().unwrap().parse().unwrap();
+        let at = at + TimeDelta::weeks(weeks);
+        row.insert("created_at".to_owned(), Value::from(at.to_rfc3339()));
+        let id = row["id"]
+            .as_str()
+            .unwrap()
+            .replace("L-", &format!("L{weeks}-"));
+        row.insert("id".to_owned(), Value::from(id));
+    }
+    rows
+}
+
+async fn digest(app: &App, id: &str) -> Digest {
+    let found = app.store.digest(&DigestId::from(id)).await.unwrap();
+    found.unwrap_or_else(|| panic!("no digest {id}")).0
+}
+
+async fn say(app: &App, kind: &str, change: impl Fn(&mut Given)) -> i64 {
+    let mut given = Given {
+        kind: kind.to_owned(),
+        by: "Ada".to_owned(),
+        ..Given::default()
+    };
+    change(&mut given);
+    let said = given.check(Via::Page, true).unwrap();
+    let kept = steps::answer(&app.store, &app.config, &said, clock::now()).await;
+    kept.unwrap().unwrap().number
+}
+
+#[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from beginning to end"
+)]
+async fn the_next_digest_tells_what_was_answered_and_links_are_made_for_each_destination() {
+    let (first, second) = (Receiver::start().await, Receiver::start().await);
+    first.set(Mood::HangsUp);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("desk.jsonl"), jsonl(&loud_week())).unwrap();
+    let text = format!(
+        "time_zone = 'Europe/Berlin'\n[web]\npublic_url = 'https://pages.example/gs'\n\
+         link_key_env = 'LINK_KEY'\n[answers]\nlink_days = 365\n[digest]\nconversations_min = 2\n\
+         [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n\
+         [[destinations]]\nid = 'one'\nkind = 'webhook'\nurl = '{}'\nsecret_env = 'LINK_KEY'\n\
+         [[destinations]]\nid = 'two'\nkind = 'webhook'\nurl = '{}'\nsecret_env = 'LINK_KEY'\n\
+         [[digests]]\ncadence = 'weekly'\ndestinations = ['one', 'two']\n",
+        first.url, second.url
+    );
+    let environment = [("LINK_KEY".to_owned(), LINK_KEY.to_owned())];
+    let config = Config::parse(&text, path.to_owned(), environment.into()).unwrap();
+    let app = App::open(config).await.unwrap();
+    app.tick("2026-03-30T12:00:00Z".parse().unwrap()).await;
+    let week = digest(&app, "weekly-2026-W13").await;
+    let topic = week.items[0].topic_id.to_string();
+
+    // A repeat has the same bytes (`by_key` sees to that), each destination its own links, the digest none.
+    first.set(Mood::Well);
+    app.tick("2026-03-30T13:00:00Z".parse().unwrap()).await;
+    assert_eq!((first.arrivals(), second.arrivals()), (2, 1));
+    let link_to = |receiver: &Receiver| -> String {
+        let body = receiver.by_key().into_values().next().unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert!(!body["digest"].to_string().contains("/a/1."));
+        let links = body["answers"][&topic].as_array().unwrap();
+        assert_eq!((links.len(), &links[1]["kind"]), (2, &json!("dispute")));
+        links[1]["url"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (link_to(&first), link_to(&second));
+    assert_ne!(one, two);
+    let token = one.strip_prefix("https://pages.example/gs/a/").unwrap();
+    let key = LinkKey::new(LINK_KEY).unwrap();
+    let opened = key
+        .open(token, "2026-04-01T00:00:00Z".parse().unwrap())
+        .unwrap();
+    assert_eq!(opened.link.destination.as_str(), "one");
+    assert_eq!(
+        (opened.link.topic.as_str(), &opened.link.digest),
+        (topic.as_str(), &week.id)
+    );
+    let late = "2027-03-31T00:00:00Z".parse().unwrap();
+    assert!(key.open(token, late).is_none());
+
+    // Ada takes a confirmation back, two dispute, one of the quotes is pinned, and a word is asked for.
+    let about = |given: &mut Given| {
+        given.topic.clone_from(&topic);
+        given.digest = "weekly-2026-W13".to_owned();
+    };
+    let pinned = week.items[0].quotes.last().unwrap().key.clone();
+    say(&app, "confirm", about).await;
+    for by in ["Bo", "Cy"] {
+        say(&app, "dispute", |given| {
+            about(given);
+            given.by = by.to_owned();
+            given.reason = format!("{by} hears it in Bonn only, says ada@example.org");
+        })
+        .await;
+    }
+    say(&app, "pin", |given| {
+        about(given);
+        given.conversation = pinned.to_string();
+    })
+    .await;
+    let asked = say(&app, "ask", |given| {
+        given.name = "strainers".to_owned();
+        given.query = "strainer OR strainers".to_owned();
+    })
+    .await;
+    let counted = steps::count_missing(&app.store, &app.index, &app.config, clock::now()).await;
+    assert!(counted.unwrap() > 0);
+    let before = app
+        .store
+        .asked_window(asked, Cadence::Weekly, "2026-W13")
+        .await
+        .unwrap();
+    let before = before.unwrap();
+    assert!(before.keys.len() >= 10, "{before:?}");
+    for key in &before.keys {
+        let stored = app.store.conversation(key).await.unwrap().unwrap();
+        assert!(stored.text.as_str().to_lowercase().contains("strainer"));
+    }
+
+    let rows = [loud_week(), again(1)].concat();
+    std::fs::write(path.join("desk.jsonl"), jsonl(&rows)).unwrap();
+    app.tick("2026-04-06T12:00:00Z".parse().unwrap()).await;
+    let next = digest(&app, "weekly-2026-W14").await;
+    let told = &next.answered;
+    assert_eq!((told.topics.len(), told.withdrawn, told.through), (1, 0, 5));
+    let about_topic = &told.topics[0];
+    assert_eq!((about_topic.confirmed, about_topic.disputed), (1, 2));
+    assert_eq!(
+        about_topic.reasons[0],
+        "Cy hears it in Bonn only, says [mail]"
+    );
+    assert_eq!(about_topic.pinned, std::slice::from_ref(&pinned));
+    assert!(
+        !serde_json::to_string(told).unwrap().contains("\"Bo\""),
+        "no names"
+    );
+    let item = next
+        .items
+        .iter()
+        .find(|item| item.topic_id.as_str() == topic);
+    let item = item.unwrap_or_else(|| panic!("{:?}", about_topic.outcome));
+    assert!(item.heard.as_ref().unwrap().is_disputed());
+    assert_eq!(item.quotes[0].key, pinned);
+    let stored = app.store.conversation(&pinned).await.unwrap().unwrap();
+    assert!(stored.text.as_str().contains(&item.quotes[0].text));
+    assert!(
+        about_topic.outcome.contains("marked as disputed"),
+        "{}",
+        about_topic.outcome
+    );
+    let strainers = &told.asked[0];
+    assert_eq!(
+        (strainers.name.as_str(), strainers.is_new),
+        ("strainers", true)
+    );
+    assert_eq!(
+        strainers.course.last().unwrap(),
+        &("2026-W14".to_owned(), strainers.conversations)
+    );
+    assert!(
+        strainers
+            .course
+            .contains(&("2026-W13".to_owned(), before.keys.len() as u64))
+    );
+    for (format, words) in [
+        (Format::Text, "What you answered"),
+        (Format::Mail, "not (“Cy hears"),
+    ] {
+        let shown = format!("{:?}", render(&next, format, ""));
+        assert!(shown.replace("\\n", " ").contains(words), "{shown}");
+    }
+
+    // The week after, only what is new is told, and what was counted has stayed.
+    say(&app, "undo", |given| given.number = Some(1)).await;
+    let rows = [rows, again(2)].concat();
+    std::fs::write(path.join("desk.jsonl"), jsonl(&rows)).unwrap();
+    app.tick("2026-04-13T12:00:00Z".parse().unwrap()).await;
+    let last = digest(&app, "weekly-2026-W15").await;
+    assert_eq!(
+        (last.answered.topics.len(), last.answered.withdrawn),
+        (0, 1)
+    );
+    assert!(!last.answered.asked[0].is_new);
+    let frozen = app
+        .store
+        .asked_window(asked, Cadence::Weekly, "2026-W13")
+        .await
+        .unwrap();
+    assert_eq!(frozen.unwrap().keys, before.keys);
+}
+
+#[tokio::test]
+async fn a_topic_is_asked_for_on_its_page_and_counted_where_windows_are_closed() {
+    let served = Served::with_corpus().await;
+    let token = served.form_token("/topics").await;
+    let own = [("sec-fetch-site", "same-origin")];
+    let ask = |query: &'static str| {
+        [
+            ("form_token", token.clone()),
+            ("kind", "ask".to_owned()),
+            ("by", "Ada".to_owned()),
+            ("name", format!("Frost <{query}>")),
+            ("query", query.to_owned()),
+        ]
+    };
+    let send = async |query| {
+        let fields = ask(query);
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        served.post("/answers", &fields, &own).await
+    };
+    let (status, place, _) = send("ice category:Other").await;
+    assert_eq!((status, place.as_str()), (303, "/asked/1#answers"));
+    assert_eq!(send("ice category:Other").await.0, 400, "the same name");
+    assert_eq!(send("-ice").await.0, 400, "nothing to look for");
+    assert_eq!(send("ice after:yesterday").await.0, 400, "not understood");
+    let page = served.get("/asked/1").await.2;
+    assert!(
+        page.contains("Frost &lt;ice") && page.contains("in 2026-W13"),
+        "{page}"
+    );
+    assert!(page.contains("href=\"/conversations/desk/"), "{page}");
+    assert!(served.get("/topics").await.2.contains("Frost &lt;ice"));
+    let row: Value =
+        serde_json::from_str(&served.get("/api/v1/asked/1?window=2026-W13").await.2).unwrap();
+    let found = served.get("/api/v1/search?text=ice&category=Other&from=2026-03-22T23:00:00Z&to=2026-03-29T22:00:00Z").await.2;
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(row["conversations"], found["total"], "{row}");
+    assert_eq!(
+        row["keys"].as_array().unwrap().len() as u64,
+        found["total"].as_u64().unwrap()
+    );
+    for (path, expected) in [
+        ("/asked/2", 404),
+        ("/asked/x", 400),
+        ("/asked/1?window=2031-W01", 404),
+        ("/api/v1/asked", 200),
+    ] {
+        assert_eq!(served.get(path).await.0, expected, "{path}");
+    }
+    let days: Value =
+        serde_json::from_str(&served.get("/api/v1/asked?cadence=daily").await.2).unwrap();
+    assert_eq!(days[0]["course"].as_array().unwrap().len(), 1, "{days}");
+    let drop = [
+        ("form_token", token.as_str()),
+        ("kind", "undo"),
+        ("by", "Ada"),
+        ("number", "1"),
+    ];
+    assert_eq!(served.post("/answers", &drop, &own).await.0, 303);
+    assert_eq!(served.get("/asked/1").await.0, 404);
 }

@@ -369,6 +369,7 @@ fn composed(world: &World) -> Outcome {
         report: Some(&report(world)),
         published: &published,
         incomplete_sources: &["phone".to_owned()],
+        heard: &groundswell::answers::Heard::default(),
         config: &DigestConfig::default(),
     });
     compose(&draft, &world.stored)

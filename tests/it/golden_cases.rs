@@ -118,6 +118,7 @@ impl Case {
             report: None,
             published: &self.published,
             incomplete_sources: &self.incomplete,
+            heard: &groundswell::answers::Heard::default(),
             config: &DigestConfig::default(),
         });
         compose(&draft, &self.stored)

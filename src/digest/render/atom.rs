@@ -60,7 +60,7 @@ pub fn updated(feed: &Feed<'_>) -> Option<DateTime<Utc>> {
 }
 
 fn entry(digest: &Digest, hash: &str, published: DateTime<Utc>, base_url: &str) -> Entry {
-    let view = View::whole(digest, base_url);
+    let view = View::whole(digest, base_url.into());
     let labels: Vec<&str> = view.items.iter().map(|item| item.label.as_str()).collect();
     let summary = format!("{} {}", view.summary.join(" "), labels.join("; "));
     Entry {

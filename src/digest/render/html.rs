@@ -8,6 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use crate::model::Digest;
 
+use super::answered::Ways;
 use super::atom::{Entry, Feed};
 use super::picture::Picture;
 use super::text::spark;
@@ -40,13 +41,13 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// A digest as a part of a page: one `<article>`.
-pub fn fragment(digest: &Digest, base_url: &str) -> String {
-    fill("digest.html", &View::whole(digest, base_url))
+pub fn fragment(digest: &Digest, ways: Ways<'_>) -> String {
+    fill("digest.html", &View::whole(digest, ways))
 }
 
 /// A digest as a page of its own, with nothing to load.
-pub fn page(digest: &Digest, base_url: &str) -> String {
-    fill("page.html", &View::whole(digest, base_url))
+pub fn page(digest: &Digest, ways: Ways<'_>) -> String {
+    fill("page.html", &View::whole(digest, ways))
 }
 
 /// Fills the feed's template.

@@ -3,6 +3,7 @@
 
 use crate::model::{Cadence, Digest};
 
+use super::answered::Ways;
 use super::html::fill_with;
 use super::picture::Picture;
 use super::view::View;
@@ -15,7 +16,7 @@ pub const SUBJECT_MAX: usize = 78;
 pub const HTML_MAX: usize = 100_000;
 
 /// Lays a digest out as a mail.
-pub fn mail(digest: &Digest, base_url: &str) -> Rendered {
+pub fn mail(digest: &Digest, ways: Ways<'_>) -> Rendered {
     let lay_out = |view: &View| {
         let pictures: Vec<Option<Picture>> = view.items.iter().map(Picture::of).collect();
         Rendered::Mail {
@@ -25,7 +26,7 @@ pub fn mail(digest: &Digest, base_url: &str) -> Rendered {
             pictures: pictures.into_iter().flatten().collect(),
         }
     };
-    fit(digest, base_url, lay_out, |mail| match mail {
+    fit(digest, ways, lay_out, |mail| match mail {
         Rendered::Mail { html, .. } => html.len() <= HTML_MAX,
         _ => true,
     })

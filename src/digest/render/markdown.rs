@@ -2,12 +2,13 @@
 
 use crate::model::Digest;
 
+use super::answered::Ways;
 use super::text::spark;
 use super::view::{ItemView, QuoteView, View};
 
 /// Lays a digest out as Markdown.
-pub fn markdown(digest: &Digest, base_url: &str) -> String {
-    let view = View::whole(digest, base_url);
+pub fn markdown(digest: &Digest, ways: Ways<'_>) -> String {
+    let view = View::whole(digest, ways);
     let mut page = vec![format!("# {}", escaped(&view.title))];
     page.push(lines(&view.summary));
     page.extend(view.items.iter().map(item));
@@ -24,6 +25,7 @@ pub fn markdown(digest: &Digest, base_url: &str) -> String {
         page.push(escaped(sentence));
         page.extend(view.sample.iter().map(quote));
     }
+    page.push(list("What you answered", &view.answered));
     page.push(list("Changed since", &view.revisions));
     page.push(list("Please note", &view.notes));
     page.push(list("How we count", &view.rules));
@@ -75,6 +77,9 @@ fn item(item: &ItemView) -> String {
     if let Some(url) = &item.tickets {
         parts.push(link("All its conversations", url));
     }
+    let answers = item.answers.iter();
+    let answers = answers.map(|answer| link(answer.words, &answer.url));
+    parts.push(answers.collect::<Vec<_>>().join(" · "));
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::Digest;
 
+use super::answered::Ways;
 use super::html::fill;
 use super::view::View;
 use super::{Rendered, fit, size_of, text};
@@ -14,7 +15,7 @@ use super::{Rendered, fit, size_of, text};
 pub const CONTENT_MAX: usize = 60_000;
 
 /// Lays a digest out as the content of an `m.room.message`. Nobody is mentioned, whatever customers wrote.
-pub fn matrix(digest: &Digest, base_url: &str) -> Rendered {
+pub fn matrix(digest: &Digest, ways: Ways<'_>) -> Rendered {
     let lay_out = |view: &View| -> Value {
         json!({
             "msgtype": "m.text",
@@ -24,7 +25,7 @@ pub fn matrix(digest: &Digest, base_url: &str) -> Rendered {
             "m.mentions": {},
         })
     };
-    Rendered::Json(fit(digest, base_url, lay_out, |content| {
+    Rendered::Json(fit(digest, ways, lay_out, |content| {
         size_of(content) <= CONTENT_MAX
     }))
 }

@@ -1,5 +1,6 @@
 //! Lays a digest out: one function for each format. The content is the same everywhere: `view` puts it into words once.
 
+mod answered;
 mod atom;
 mod html;
 mod json;
@@ -19,6 +20,7 @@ use crate::model::Digest;
 
 use view::{Size, View};
 
+pub use answered::{AnswerLink, AnswerLinks, Ways};
 pub use atom::{Feed, atom, updated};
 pub use html::{STYLE, fragment};
 pub use picture::Picture;
@@ -67,24 +69,25 @@ pub enum Rendered {
     },
 }
 
-/// Lays a digest out. `base_url` is where the pages are, for links; empty where there are none.
-pub fn render(digest: &Digest, format: Format, base_url: &str) -> Rendered {
+/// Lays a digest out for readers who can go these ways: an address of the pages alone, or empty, where there are none.
+pub fn render<'a>(digest: &Digest, format: Format, ways: impl Into<Ways<'a>>) -> Rendered {
+    let ways = ways.into();
     match format {
-        Format::Text => Rendered::Text(text::text(digest, base_url)),
-        Format::Markdown => Rendered::Text(markdown::markdown(digest, base_url)),
-        Format::Html => Rendered::Text(html::page(digest, base_url)),
-        Format::Mail => mail::mail(digest, base_url),
-        Format::Slack => slack::slack(digest, base_url),
-        Format::Teams => teams::teams(digest, base_url),
-        Format::Matrix => matrix::matrix(digest, base_url),
-        Format::Json => Rendered::Json(json::json(digest, base_url)),
+        Format::Text => Rendered::Text(text::text(digest, ways)),
+        Format::Markdown => Rendered::Text(markdown::markdown(digest, ways)),
+        Format::Html => Rendered::Text(html::page(digest, ways)),
+        Format::Mail => mail::mail(digest, ways),
+        Format::Slack => slack::slack(digest, ways),
+        Format::Teams => teams::teams(digest, ways),
+        Format::Matrix => matrix::matrix(digest, ways),
+        Format::Json => Rendered::Json(json::json(digest, ways)),
     }
 }
 
 /// The largest view that fits the target: whole quotes and items are left out, and the view says so.
 fn fit<T>(
     digest: &Digest,
-    base_url: &str,
+    ways: Ways<'_>,
     lay_out: impl Fn(&View) -> T,
     fits: impl Fn(&T) -> bool,
 ) -> T {
@@ -92,7 +95,7 @@ fn fit<T>(
     let mut steps = steps.filter(|size| size.items <= ITEMS_MAX);
     loop {
         let size = steps.next();
-        let rendered = lay_out(&View::of(digest, base_url, size.unwrap_or(Size::LEAST)));
+        let rendered = lay_out(&View::of(digest, ways, size.unwrap_or(Size::LEAST)));
         if size.is_none() || fits(&rendered) {
             return rendered;
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::model::Digest;
 
+use super::answered::Ways;
 use super::text::spark;
 use super::view::{ItemView, QuoteView, View};
 use super::words::plain;
@@ -29,8 +30,8 @@ const OWN_TEXT_MAX: usize = TEXT_MAX / 2;
 pub const BLOCKS_SIZE_MAX: usize = 12_000;
 
 /// Lays a digest out as the body of an incoming webhook.
-pub fn slack(digest: &Digest, base_url: &str) -> Rendered {
-    Rendered::Json(fit(digest, base_url, message, |message| {
+pub fn slack(digest: &Digest, ways: Ways<'_>) -> Rendered {
+    Rendered::Json(fit(digest, ways, message, |message| {
         let count = message["blocks"].as_array().map_or(0, Vec::len);
         count <= BLOCKS_MAX && size_of(&message["blocks"]) <= BLOCKS_SIZE_MAX
     }))
@@ -111,6 +112,9 @@ fn item_parts(item: &ItemView) -> Vec<Value> {
             .as_ref()
             .map(|url| link(url, "All its conversations")),
     );
+    for answer in &item.answers {
+        tail.extend([words(" \u{b7} "), link(&answer.url, answer.words)]);
+    }
     parts.push(section(tail));
     parts
 }
@@ -131,6 +135,7 @@ fn foot_parts(view: &View) -> Vec<Value> {
         parts.extend(view.sample.iter().map(quote));
     }
     for (heading, lines) in [
+        ("What you answered", &view.answered),
         ("Changed since", &view.revisions),
         ("Please note", &view.notes),
     ] {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::Digest;
 
+use super::answered::Ways;
 use super::text::spark;
 use super::view::{ItemView, QuoteView, View};
 use super::{Rendered, fit};
@@ -15,8 +16,8 @@ use super::{Rendered, fit};
 pub const MESSAGE_MAX: usize = 28 * 1024;
 
 /// Lays a digest out as the body of a Teams webhook.
-pub fn teams(digest: &Digest, base_url: &str) -> Rendered {
-    Rendered::Json(fit(digest, base_url, message, |message| {
+pub fn teams(digest: &Digest, ways: Ways<'_>) -> Rendered {
+    Rendered::Json(fit(digest, ways, message, |message| {
         size(message) <= MESSAGE_MAX
     }))
 }
@@ -96,10 +97,16 @@ fn item(item: &ItemView) -> Value {
     if let Some(stability) = &item.stability {
         lines.push(line(vec![run(&format!("Stable: {stability}."))]));
     }
-    if let Some(url) = &item.tickets {
-        let action =
-            json!({"type": "Action.OpenUrl", "title": "All its conversations", "url": url});
-        lines.push(json!({"type": "ActionSet", "actions": [action]}));
+    let open =
+        |title: &str, url: &str| json!({"type": "Action.OpenUrl", "title": title, "url": url});
+    let tickets = item.tickets.iter();
+    let mut actions: Vec<Value> = tickets
+        .map(|url| open("All its conversations", url))
+        .collect();
+    let answers = item.answers.iter();
+    actions.extend(answers.map(|answer| open(answer.words, &answer.url)));
+    if !actions.is_empty() {
+        lines.push(json!({"type": "ActionSet", "actions": actions}));
     }
     container(lines)
 }
@@ -121,6 +128,7 @@ fn foot(view: &View) -> Vec<Value> {
         parts.push(container(lines));
     }
     let lists = [
+        ("What you answered", &view.answered),
         ("Changed since", &view.revisions),
         ("Please note", &view.notes),
         ("How we count", &view.rules),

@@ -3,6 +3,7 @@
 
 use crate::model::Digest;
 
+use super::answered::Ways;
 use super::view::{Bar, ItemView, QuoteView, View};
 use super::words::{columns, width};
 
@@ -11,8 +12,8 @@ const WIDTH: usize = 78;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Lays a digest out as text.
-pub fn text(digest: &Digest, base_url: &str) -> String {
-    lay_out(&View::whole(digest, base_url))
+pub fn text(digest: &Digest, ways: Ways<'_>) -> String {
+    lay_out(&View::whole(digest, ways))
 }
 
 /// Lays a view out as text.
@@ -34,6 +35,7 @@ pub fn lay_out(view: &View) -> String {
         page.line(sentence, 0, 0);
         view.sample.iter().for_each(|quote| page.quote(quote, 2));
     }
+    page.list("What you answered", &view.answered);
     page.list("Changed since", &view.revisions);
     page.list("Please note", &view.notes);
     page.list("How we count", &view.rules);
@@ -126,6 +128,10 @@ impl Page {
         if let Some(url) = &item.tickets {
             self.line("All its conversations:", 3, 3);
             self.address(url, 5);
+        }
+        for answer in &item.answers {
+            self.line(&format!("{}:", answer.words), 3, 3);
+            self.address(&answer.url, 5);
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::{Digest, Item, Quote, Suggestion};
 
+use super::answered::{self, AnswerLink, Ways};
 use super::links::Links;
 use super::sentences::{
     change, course_words, filed, kind, official, revised, sentence, summary, unassigned,
@@ -34,6 +35,7 @@ pub struct View {
     pub official: Option<OfficialView>,
     pub unassigned: Option<String>,
     pub sample: Vec<QuoteView>,
+    pub answered: Vec<String>,
     pub revisions: Vec<String>,
     pub notes: Vec<String>,
     pub rules: Vec<String>,
@@ -66,6 +68,7 @@ pub struct ItemView {
     pub course: Vec<Bar>,
     pub course_words: String,
     pub tickets: Option<String>,
+    pub answers: Vec<AnswerLink>,
 }
 
 /// A finding in words.
@@ -146,13 +149,13 @@ impl Size {
 
 impl View {
     /// Everything.
-    pub fn whole(digest: &Digest, base_url: &str) -> Self {
-        Self::of(digest, base_url, Size::steps(digest)[0])
+    pub fn whole(digest: &Digest, ways: Ways<'_>) -> Self {
+        Self::of(digest, ways, Size::steps(digest)[0])
     }
 
     /// As much as `size` allows.
-    pub fn of(digest: &Digest, base_url: &str, size: Size) -> Self {
-        let links = Links::new(base_url);
+    pub fn of(digest: &Digest, ways: Ways<'_>, size: Size) -> Self {
+        let links = Links::new(ways.base_url);
         let list = |lines: &[String]| {
             if size.has_foot {
                 shortened(lines)
@@ -166,7 +169,17 @@ impl View {
             .map(|revision| revised(revision, digest));
         let shown = digest.items.iter().take(size.items).enumerate();
         let items: Vec<ItemView> = shown
-            .map(|(place, item)| item_view(place + 1, item, digest, &links, size))
+            .map(|(place, item)| {
+                let answers = ways
+                    .answers
+                    .get(&item.topic_id)
+                    .cloned()
+                    .unwrap_or_default();
+                ItemView {
+                    answers,
+                    ..item_view(place + 1, item, digest, &links, size)
+                }
+            })
             .collect();
         let sample = digest.unassigned.sample.iter().take(size.quotes.min(3));
         Self {
@@ -185,6 +198,11 @@ impl View {
                 .filter(|_| size.has_foot)
                 .map(|quote| quote_view(quote, &links))
                 .collect(),
+            answered: if size.has_foot {
+                answered::answered(digest)
+            } else {
+                Vec::new()
+            },
             revisions: list(&revisions.collect::<Vec<_>>()),
             notes: list(&digest.notes),
             rules: list(&digest.rules),
@@ -209,6 +227,10 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         kind: kind(finding.kind),
         sentence: sentence(&finding.sentence),
     });
+    let readers = item.heard.as_ref().map(|heard| FindingView {
+        kind: "Readers",
+        sentence: format!("{}.", answered::heard(heard)),
+    });
     let suggestion = &item.suggestion;
     ItemView {
         number,
@@ -223,7 +245,7 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         } else {
             String::new()
         },
-        findings: findings.collect(),
+        findings: findings.chain(readers).collect(),
         quotes: item
             .quotes
             .iter()
@@ -245,6 +267,7 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         course: bars(&item.course),
         course_words: course_words(&item.course, digest),
         tickets: links.topic(&item.topic_id, digest),
+        answers: Vec::new(),
     }
 }
 

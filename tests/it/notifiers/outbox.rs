@@ -11,7 +11,7 @@ use groundswell::delivery::{
     Destination, Destinations, Notifier, Outgoing, Receipt, SendError, deliver_due,
 };
 use groundswell::digest::render::Format;
-use groundswell::model::{Cadence, DestinationId, Digest, DigestId, Totals, Unassigned};
+use groundswell::model::{Answered, Cadence, DestinationId, Digest, DigestId, Totals, Unassigned};
 use groundswell::store::{
     Closed, ClosedWindow, Closing, Delivery, DeliveryState, Location, Origin, Store,
 };
@@ -182,6 +182,7 @@ fn closing(day: u32, destinations: &[&str]) -> Closing {
             sample: Vec::new(),
         },
         revisions: Vec::new(),
+        answered: Answered::default(),
         notes: Vec::new(),
         rules: Vec::new(),
     };

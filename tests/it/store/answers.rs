@@ -2,7 +2,7 @@
 
 use groundswell::answers::{AnswerKind, Said, Via, in_force};
 use groundswell::model::{Cadence, ConversationKey, DigestId, TopicId};
-use groundswell::store::{AskedWindow, LinkUse, Store};
+use groundswell::store::{AskedWindow, ClosedWindow, Closing, LinkUse, Origin, Store};
 
 use super::support::*;
 
@@ -103,9 +103,14 @@ async fn what_was_counted_stays(store: Store) {
     };
     let (first, second) = (counted("2026-W10", &["1", "2"]), counted("2026-W11", &[]));
     store
-        .save_asked(&[second.clone(), first.clone()])
+        .save_asked(&[second.clone(), counted("2026-W10", &["9"])])
         .await
         .unwrap();
+    store
+        .save_asked(std::slice::from_ref(&first))
+        .await
+        .unwrap();
+    store.close_window(&closing("2026-W10")).await.unwrap();
     store
         .save_asked(&[counted("2026-W10", &["3"])])
         .await
@@ -122,4 +127,22 @@ async fn what_was_counted_stays(store: Store) {
         .unwrap();
     assert_eq!(found, Some(first));
     assert!(store.asked_counts(Cadence::Daily).await.unwrap().is_empty());
+}
+
+/// A window in which nothing was said.
+fn closing(window: &str) -> Closing {
+    Closing {
+        closed: ClosedWindow {
+            cadence: Cadence::Weekly,
+            window: window.to_owned(),
+            closed_at: minute(3),
+            conversations: 0,
+            digest: None,
+            reason: "nothing".to_owned(),
+        },
+        counts: Vec::new(),
+        digest: None,
+        destinations: Vec::new(),
+        origin: Origin::default(),
+    }
 }

@@ -1,8 +1,8 @@
 //! Cases: reports, closed windows, digests, deliveries.
 
 use groundswell::model::{
-    Cadence, DestinationId, Digest, DigestId, OfficialReport, ReportBasis, ReportRow, TopicId,
-    Totals, Unassigned,
+    Answered, Cadence, DestinationId, Digest, DigestId, OfficialReport, ReportBasis, ReportRow,
+    TopicId, Totals, Unassigned,
 };
 use groundswell::store::{
     Closed, ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, Origin, Store, WindowCount,
@@ -147,6 +147,7 @@ fn digest(window: &str, days: i64) -> Digest {
             sample: Vec::new(),
         },
         revisions: Vec::new(),
+        answered: Answered::default(),
         notes: vec!["Grüße".to_owned()],
         rules: Vec::new(),
     }

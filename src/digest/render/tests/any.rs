@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::super::{AnswerLink, AnswerLinks, Format, Rendered, Ways, render};
 use crate::model::{
-    Cadence, CategoryShare, Cause, Change, ConversationKey, Digest, DigestId, Finding, FindingKind,
-    Item, OfficialSide, Pair, Quote, Revision, Suggestion, SuggestionKind, TopicId, Totals,
-    TrendState, Unassigned,
+    Answered, AskedTopic, Cadence, CategoryShare, Cause, Change, ConversationKey, Digest, DigestId,
+    Finding, FindingKind, Item, ItemHeard, OfficialSide, Pair, Quote, Revision, Suggestion,
+    SuggestionKind, TopicAnswered, TopicId, Totals, TrendState, Unassigned,
 };
 
 fn words() -> impl Strategy<Value = String> {
@@ -111,6 +112,35 @@ fn suggestion() -> impl Strategy<Value = Suggestion> {
 }
 
 prop_compose! {
+    fn item_heard()(
+        (confirmed, disputed) in (count(), count()),
+        reasons in list(words(), 4),
+        pinned in list((words(), words()), 4),
+    ) -> ItemHeard {
+        let pinned = pinned.into_iter().map(|(source, id)| ConversationKey::new(source, id));
+        ItemHeard { confirmed, disputed, reasons, pinned: pinned.collect() }
+    }
+}
+
+prop_compose! {
+    fn answered()(
+        through in 0_i64..i64::MAX,
+        topics in list((words(), words(), count(), count(), list(words(), 4), words()), 14),
+        asked in list((words(), words(), count(), count(), list((words(), count()), 14), any::<bool>()), 14),
+        withdrawn in count(),
+    ) -> Answered {
+        let topics = topics.into_iter().map(|(id, label, confirmed, disputed, reasons, outcome)| TopicAnswered {
+            topic_id: TopicId(id.clone()), label, confirmed, disputed, reasons, outcome,
+            pinned: vec![ConversationKey::new(id.clone(), id)],
+        });
+        let asked = asked.into_iter().map(|(name, query, conversations, customers, course, is_new)| AskedTopic {
+            number: 1, name, query, conversations, customers, course, is_new,
+        });
+        Answered { through, topics: topics.collect(), asked: asked.collect(), withdrawn }
+    }
+}
+
+prop_compose! {
     fn item()(
         (topic_id, label, terms) in (words(), words(), list(words(), 9)),
         (conversations, customers) in (count(), count()),
@@ -121,6 +151,7 @@ prop_compose! {
         suggestion in suggestion(),
         stability in prop::option::of(number()),
         course in list((words(), count()), 30),
+        heard in prop::option::of(item_heard()),
     ) -> Item {
         let categories = categories.into_iter().map(|(category, conversations, official)| CategoryShare {
             category, conversations, official,
@@ -130,7 +161,7 @@ prop_compose! {
         });
         Item {
             topic_id: TopicId(topic_id), label, terms, conversations, customers, change,
-            categories: categories.collect(), findings: findings.collect(), quotes, suggestion, stability, course,
+            categories: categories.collect(), findings: findings.collect(), quotes, suggestion, stability, course, heard,
         }
     }
 }
@@ -149,6 +180,7 @@ prop_compose! {
         (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
         revisions in list((words(), count(), count(), count()), 14),
         (notes, rules) in (list(words(), 14), list(words(), 14)),
+        answered in prop_oneof![Just(Answered::default()), answered()],
     ) -> Digest {
         let start = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
         let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
@@ -164,8 +196,43 @@ prop_compose! {
             totals: Totals { pulled, assigned, unassigned, excluded, customers, previous },
             items, official,
             unassigned: Unassigned { conversations: unassigned, share, previous_share, sample },
-            revisions: revisions.collect(), notes, rules,
+            revisions: revisions.collect(), notes, rules, answered,
         }
+    }
+}
+
+fn hostile_heard(words: &str) -> ItemHeard {
+    ItemHeard {
+        confirmed: 0,
+        disputed: 1,
+        reasons: vec![words.to_owned()],
+        pinned: Vec::new(),
+    }
+}
+
+fn hostile_answers(words: &str) -> Answered {
+    let text = || words.to_owned();
+    Answered {
+        through: 1,
+        topics: vec![TopicAnswered {
+            topic_id: TopicId(text()),
+            label: text(),
+            confirmed: 0,
+            disputed: 1,
+            reasons: vec![text()],
+            pinned: Vec::new(),
+            outcome: text(),
+        }],
+        asked: vec![AskedTopic {
+            number: 1,
+            name: text(),
+            query: text(),
+            conversations: 1,
+            customers: 1,
+            course: vec![(text(), 1)],
+            is_new: true,
+        }],
+        withdrawn: 0,
     }
 }
 
@@ -222,6 +289,7 @@ pub fn hostile(words: &str) -> Digest {
             },
             stability: None,
             course: vec![(text(), 3)],
+            heard: Some(hostile_heard(words)),
         }],
         official: None,
         unassigned: Unassigned {
@@ -231,7 +299,31 @@ pub fn hostile(words: &str) -> Digest {
             sample: vec![quote],
         },
         revisions: Vec::new(),
+        answered: hostile_answers(words),
         notes: vec![text()],
         rules: vec![text()],
     }
+}
+
+/// Answer links to every item, as long as ours become.
+fn answer_links(digest: &Digest) -> AnswerLinks {
+    let link = |kind| AnswerLink {
+        kind,
+        words: "Not what I hear",
+        url: format!("{}/a/{}", super::BASE, "x".repeat(160)),
+    };
+    let topics = digest.items.iter().map(|item| item.topic_id.clone());
+    topics
+        .map(|topic| (topic, vec![link("confirm"), link("dispute")]))
+        .collect()
+}
+
+/// As a destination gets it.
+pub fn sent(digest: &Digest, format: Format) -> Rendered {
+    let answers = answer_links(digest);
+    let ways = Ways {
+        base_url: super::BASE,
+        answers: &answers,
+    };
+    render(digest, format, ways)
 }

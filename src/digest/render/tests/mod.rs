@@ -8,19 +8,19 @@ use serde_json::Value;
 use super::words::width;
 use super::*;
 
-use any::hostile;
+use any::{hostile, sent};
 
 const BASE: &str = "https://pages.example/groundswell";
 
 fn text_of(digest: &Digest, format: Format) -> String {
-    match render(digest, format, BASE) {
+    match sent(digest, format) {
         Rendered::Text(text) => text,
         other => panic!("{format:?} is a text, not {other:?}"),
     }
 }
 
 fn json_of(digest: &Digest, format: Format) -> Value {
-    match render(digest, format, BASE) {
+    match sent(digest, format) {
         Rendered::Json(value) => value,
         other => panic!("{format:?} is JSON, not {other:?}"),
     }
@@ -278,7 +278,7 @@ fn check(digest: &Digest) -> Result<(), TestCaseError> {
         text,
         html,
         pictures,
-    } = render(digest, Format::Mail, BASE)
+    } = sent(digest, Format::Mail)
     else {
         return Err(TestCaseError::fail("not a mail"));
     };
