@@ -13,7 +13,7 @@ pub mod zendesk;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
-use crate::model::{Calendar, Record, SourceId};
+use crate::model::{Calendar, Record, ReportBasis, SourceId, Window};
 use crate::schedule::Schedule;
 use crate::section::Section;
 
@@ -73,6 +73,17 @@ fn told(retry_after_s: Option<u64>) -> String {
     })
 }
 
+/// A figure that a helpdesk counted itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCount {
+    /// Whether it counts tickets by the date on which they were opened or solved.
+    pub basis: ReportBasis,
+    /// The category; `None` is the line for tickets without one, `ReportRow::TOTAL` that for all.
+    pub category: Option<String>,
+    /// How many.
+    pub count: i64,
+}
+
 /// One system's API.
 pub trait Connector: Send + Sync {
     /// The page after `cursor`; without one, the first page ever.
@@ -81,6 +92,16 @@ pub trait Connector: Send + Sync {
         cursor: Option<&'a Cursor>,
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Page, PullError>>;
+
+    /// The helpdesk's own counts of a window that is over; none where its settings do not ask for them, or its API has none.
+    fn official<'a>(
+        &'a self,
+        window: &'a Window,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<OwnCount>, PullError>> {
+        let _ = (window, now);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// What `doctor` should tell a person: rights that seem to be missing, settings that find nothing.
     fn check<'a>(&'a self, now: DateTime<Utc>) -> BoxFuture<'a, Result<Vec<String>, PullError>>;

@@ -6,6 +6,7 @@ mod asked;
 mod close;
 mod embed;
 mod heard;
+mod official;
 mod renew;
 mod why;
 
@@ -23,6 +24,7 @@ pub use answer::{Refusal, answer, log as log_answer};
 pub use asked::count_missing;
 pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
+pub use official::{official, own_report};
 pub use renew::renew;
 pub use why::{Why, beginning, why};
 
@@ -60,6 +62,10 @@ pub async fn pull(app: &App, source: &SourceId, now: DateTime<Utc>) -> anyhow::R
             outcome: name,
         };
         app.metrics.records.get_or_create(&label).inc_by(count);
+    }
+    if outcome.is_complete {
+        let calendar = &app.config.calendar;
+        official(&app.store, connector.as_ref(), source, calendar, now).await?;
     }
     Ok(outcome.is_complete || outcome.failure.is_some())
 }

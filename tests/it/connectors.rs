@@ -10,7 +10,8 @@ use groundswell::connectors::file::{Files, FilesConfig};
 use groundswell::connectors::zendesk::{Credentials, FieldChoice, Zendesk, ZendeskConfig};
 use groundswell::connectors::{Connector, Cursor, PullError};
 use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
-use groundswell::model::{SourceId, Stored};
+use groundswell::model::{Cadence, Calendar, SourceId, Stored};
+use groundswell::steps::official;
 use groundswell::store::{Location, Store};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -101,13 +102,21 @@ fn held(stored: &Stored) -> Expected {
 }
 
 fn zendesk(helpdesk: &Helpdesk, page_records: u32) -> Zendesk {
+    Zendesk::new(
+        SourceId::from(SOURCE),
+        zendesk_config(helpdesk, page_records),
+    )
+    .unwrap()
+}
+
+fn zendesk_config(helpdesk: &Helpdesk, page_records: u32) -> ZendeskConfig {
     let (id, secret) = ("groundswell".to_owned(), SecretString::from(CLIENT_SECRET));
     let credentials = Credentials::Client { id, secret };
     let mut config = ZendeskConfig::new(helpdesk.url.clone(), credentials);
     config.category = Some(FieldChoice::Custom("360001".into()));
     config.page_records = page_records;
     config.limits.timeout = Duration::from_millis(800);
-    Zendesk::new(SourceId::from(SOURCE), config).unwrap()
+    config
 }
 
 /// Seven tickets with what happens to tickets, all old enough to be exported.
@@ -589,4 +598,53 @@ async fn run_with_fault(fault: Fault, number: u64) -> bool {
     let progress = shelf.store.source_progress().await.unwrap();
     assert_eq!((progress[0].failures, progress[0].error.clone()), (0, None));
     !helpdesk.has_faults_left()
+}
+
+// ---- the helpdesk's own counts
+
+#[tokio::test]
+async fn the_helpdesks_own_counts_are_kept_once_for_each_window() {
+    let helpdesk = busy_helpdesk().await;
+    helpdesk.tickets(|tickets| tickets.solve(7));
+    let (shelf, source) = (Shelf::new().await, SourceId::from(SOURCE));
+    let (calendar, now) = (Calendar::default(), "2026-03-03T09:00:00Z".parse().unwrap());
+    let silent = zendesk(&helpdesk, 100);
+    let added = official(&shelf.store, &silent, &source, &calendar, now).await;
+    assert_eq!(added.unwrap(), 0, "only when asked for");
+
+    let mut config = zendesk_config(&helpdesk, 100);
+    config.official_figures = true;
+    let connector = Zendesk::new(source.clone(), config).unwrap();
+    helpdesk.fail_next(1, Fault::Status(503));
+    let added = official(&shelf.store, &connector, &source, &calendar, now).await;
+    assert_eq!(added.unwrap(), 0, "asked again at the next pull");
+    let added = official(&shelf.store, &connector, &source, &calendar, now).await;
+    assert_eq!(added.unwrap(), 3, "a day, a week and a month");
+    let told: Vec<_> = shelf
+        .store
+        .reports(Cadence::Daily)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|report| {
+            assert_eq!(report.name, "desk's own count");
+            assert!(report.rows[0].is_total());
+            let row = &report.rows[0];
+            (report.metric.clone(), row.window.clone(), row.count)
+        })
+        .collect();
+    // Seven were opened, of which one is deleted; the one that was solved first was opened again.
+    let day = "2026-03-02".to_owned();
+    let expected = [
+        ("opened".to_owned(), day.clone(), 6),
+        ("solved".to_owned(), day, 1),
+    ];
+    assert_eq!(told, expected);
+    let added = official(&shelf.store, &connector, &source, &calendar, now).await;
+    assert_eq!(added.unwrap(), 0, "once");
+    let later = "2026-03-04T09:00:00Z".parse().unwrap();
+    let added = official(&shelf.store, &connector, &source, &calendar, later).await;
+    assert_eq!(added.unwrap(), 1);
+    let days = shelf.store.reports(Cadence::Daily).await.unwrap();
+    assert_eq!(days[0].rows.len(), 2, "the day before stays");
 }

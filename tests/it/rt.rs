@@ -10,7 +10,8 @@ use groundswell::connectors::request_tracker::{RequestTracker, RequestTrackerCon
 use groundswell::connectors::{Connector as _, Cursor, PullError};
 use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
 use groundswell::model::{
-    Author, ConversationKey, Exclusion, Record, SourceId, Stored, Visibility,
+    Author, Cadence, ConversationKey, Exclusion, Record, ReportBasis, SourceId, Stored, Visibility,
+    Window,
 };
 use groundswell::store::{Location, Store};
 use secrecy::SecretString;
@@ -519,4 +520,51 @@ async fn missing_rights_are_told() {
         !error.to_string().contains(wrong) && error.to_string().contains("401"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn its_own_counts_are_what_its_search_finds() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    // A product that no other test names, as the field that the report is built on; two a page, so that paging is tried.
+    let marker = unique();
+    let config = RequestTrackerConfig {
+        category_field: "Product".to_owned(),
+        official_figures: true,
+        ..config(&server, &token, 2)
+    };
+    let connector = RequestTracker::new(SourceId::from("rt"), config).unwrap();
+    let now = groundswell::clock::now();
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        let id = server
+            .open(&format!("own-{number}@example.test"), &marker, "it hums")
+            .await;
+        server
+            .set(&id, json!({"CustomFields": {"Product": marker}}))
+            .await;
+        ids.push(id);
+    }
+    server.set(&ids[0], json!({"Status": "resolved"})).await;
+    server.set(&ids[1], json!({"Status": "deleted"})).await;
+    let window = |minutes: i64| Window {
+        cadence: Cadence::Daily,
+        start: now - chrono::TimeDelta::minutes(1) + chrono::TimeDelta::minutes(minutes),
+        end: now + chrono::TimeDelta::minutes(9) + chrono::TimeDelta::minutes(minutes),
+        key: "2026-03-02".to_owned(),
+    };
+    let counted = async |minutes: i64| -> Vec<(ReportBasis, i64)> {
+        let counts = connector.official(&window(minutes), now).await.unwrap();
+        let own = counts
+            .into_iter()
+            .filter(|count| count.category.as_deref() == Some(&marker));
+        own.map(|count| (count.basis, count.count)).collect()
+    };
+    assert_eq!(
+        counted(0).await,
+        [(ReportBasis::Opened, 2), (ReportBasis::Closed, 1)]
+    );
+    assert_eq!(counted(-30).await, []);
+    assert_eq!(counted(30).await, []);
 }

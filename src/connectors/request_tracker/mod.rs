@@ -8,6 +8,7 @@
 mod check;
 mod cursor;
 mod log;
+mod official;
 mod texts;
 mod ticket;
 
@@ -18,8 +19,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::http::{Auth, Client, Failure, Limits};
-use super::{Connector, Cursor, Page, PullError, Skipped, json};
-use crate::model::SourceId;
+use super::{Connector, Cursor, OwnCount, Page, PullError, Skipped, json};
+use crate::model::{SourceId, Window};
 use crate::section::Section;
 use cursor::LogCursor;
 use serde_json::Value;
@@ -67,6 +68,8 @@ pub struct RequestTrackerConfig {
     pub inactive: Vec<String>,
     /// Tickets touched since then are read; all when missing.
     pub start: Option<DateTime<Utc>>,
+    /// Whether RT's own counts of a window are kept as an official report.
+    pub official_figures: bool,
     /// How many ids before the last one are read again.
     pub overlap: u64,
     /// How many entries a list has at once.
@@ -91,6 +94,7 @@ impl RequestTrackerConfig {
                 .map(str::to_owned)
                 .to_vec(),
             start: None,
+            official_figures: false,
             overlap: OVERLAP,
             per_page: PER_PAGE,
             limits: Limits::default(),
@@ -115,6 +119,7 @@ impl RequestTrackerConfig {
             config.inactive = section.list("inactive_statuses");
         }
         config.start = super::start(section, zone);
+        config.official_figures = section.flag("official_figures", false);
         let overlap = section.number("overlap", OVERLAP as i64, 0..=10_000);
         config.overlap = overlap.unsigned_abs();
         let per_page = section.number("page_records", i64::from(PER_PAGE), 1..=i64::from(PER_PAGE));
@@ -283,6 +288,14 @@ impl Connector for RequestTracker {
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Page, PullError>> {
         Box::pin(self.page(cursor, now))
+    }
+
+    fn official<'a>(
+        &'a self,
+        window: &'a Window,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<OwnCount>, PullError>> {
+        Box::pin(self.own_counts(window, now))
     }
 
     fn check<'a>(&'a self, now: DateTime<Utc>) -> BoxFuture<'a, Result<Vec<String>, PullError>> {

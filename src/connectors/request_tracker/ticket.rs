@@ -310,6 +310,16 @@ fn fill(
         .extend(queue.map(|queue| ("queue".to_owned(), queue)));
 }
 
+/// The category of a ticket, as the official report has it.
+pub(super) fn category(ticket: &Value, queue: Option<String>, field: &str) -> Option<String> {
+    if field.eq_ignore_ascii_case("queue") {
+        return queue;
+    }
+    let mut fields = custom_fields(ticket).into_iter();
+    let (_, values) = fields.find(|(name, _)| name.eq_ignore_ascii_case(field))?;
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
 fn custom_fields(ticket: &Value) -> BTreeMap<String, Vec<String>> {
     let field = |field: &Value| {
         let values = json::list(field, "values")

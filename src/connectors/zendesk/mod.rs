@@ -16,8 +16,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::http::{Client, Failure, Limits};
-use super::{Connector, Cursor, Page, PullError, Skipped, json};
-use crate::model::{Record, SourceId};
+use super::{Connector, Cursor, OwnCount, Page, PullError, Skipped, json};
+use crate::model::{Record, ReportBasis, ReportRow, SourceId, Window};
 use crate::section::Section;
 use ticket::{Around, Comments};
 
@@ -54,6 +54,8 @@ pub struct ZendeskConfig {
     pub product: Option<FieldChoice>,
     /// Tickets changed since then are read; a year back when missing.
     pub start: Option<DateTime<Utc>>,
+    /// Whether Zendesk's own counts of a window are kept as an official report.
+    pub official_figures: bool,
     /// How many tickets a page of the export has.
     pub page_records: u32,
     /// Timeout and size of answers.
@@ -69,6 +71,7 @@ impl ZendeskConfig {
             category: None,
             product: None,
             start: None,
+            official_figures: false,
             page_records: PAGE_RECORDS,
             limits: Limits::default(),
         }
@@ -84,6 +87,7 @@ impl ZendeskConfig {
         config.category = FieldChoice::read(section, "category_field");
         config.product = FieldChoice::read(section, "product_field");
         config.start = super::start(section, zone);
+        config.official_figures = section.flag("official_figures", false);
         let records = section.number("page_records", i64::from(PAGE_RECORDS), 1..=1_000);
         config.page_records = u32::try_from(records).unwrap_or(PAGE_RECORDS);
         config.limits = super::limits(section);
@@ -129,6 +133,37 @@ impl Zendesk {
         let right = "exports need an administrator, or an OAuth client with the scope read";
         let url = self.client.url(&format!("api/v2/{path}"), query);
         self.session.get(&self.client, url, right, now).await
+    }
+
+    /// How many tickets Zendesk's search finds that were opened, and that were solved, in a window.
+    async fn own_counts(
+        &self,
+        window: &Window,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<OwnCount>, PullError> {
+        let mut counts = Vec::new();
+        if !self.config.official_figures {
+            return Ok(counts);
+        }
+        let at = |instant: DateTime<Utc>| instant.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let (start, end) = (at(window.start), at(window.end));
+        for (basis, field) in [
+            (ReportBasis::Opened, "created"),
+            (ReportBasis::Closed, "solved"),
+        ] {
+            let query = format!("type:ticket {field}>={start} {field}<{end}");
+            let answer = self.get("search/count", &[("query", &query)], now).await;
+            let answer = answer.map_err(|failure| self.client.pull_error(failure))?;
+            let count = json::number(&answer, "count")
+                .and_then(|count| i64::try_from(count).ok())
+                .ok_or_else(|| PullError::Malformed("the search gives no count".to_owned()))?;
+            counts.push(OwnCount {
+                basis,
+                category: Some(ReportRow::TOTAL.to_owned()),
+                count,
+            });
+        }
+        Ok(counts)
     }
 
     async fn page(&self, cursor: Option<&Cursor>, now: DateTime<Utc>) -> Result<Page, PullError> {
@@ -297,6 +332,14 @@ impl Connector for Zendesk {
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Page, PullError>> {
         Box::pin(self.page(cursor, now))
+    }
+
+    fn official<'a>(
+        &'a self,
+        window: &'a Window,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<OwnCount>, PullError>> {
+        Box::pin(self.own_counts(window, now))
     }
 
     fn check<'a>(&'a self, now: DateTime<Utc>) -> BoxFuture<'a, Result<Vec<String>, PullError>> {

@@ -24,6 +24,7 @@ pub fn router(state: Arc<Mutex<State>>) -> Router {
         .route("/oauth/tokens", post(token))
         .route("/api/v2/incremental/tickets/cursor", get(export))
         .route("/api/v2/tickets/{id}/comments", get(comments))
+        .route("/api/v2/search/count", get(count))
         .with_state(state)
 }
 
@@ -90,6 +91,31 @@ async fn export(
     let before =
         json!({"tickets": page((0, 0))["tickets"], "end_of_stream": false, "after_cursor": cursor});
     finish(page(after), cursor.map(|_| before), fault).await
+}
+
+/// `type:ticket created>=TIME created<TIME`, as the search reads it.
+async fn count(
+    Shared(state): SharedState,
+    uri: Uri,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let fault = begin(&state, &uri.to_string());
+    if !is_allowed(&state, &headers) {
+        return status(401, &[]);
+    }
+    let words: Vec<&str> = query["query"].split(' ').collect();
+    let ["type:ticket", from, to] = words.as_slice() else {
+        return status(422, &[]);
+    };
+    let (Some((field, from)), Some((other, to))) = (from.split_once(">="), to.split_once('<'))
+    else {
+        return status(422, &[]);
+    };
+    assert_eq!(field, other);
+    let times = from.parse().unwrap()..to.parse().unwrap();
+    let count = state.lock().unwrap().tickets.found(field, &times);
+    finish(json!({"count": count}), None, fault).await
 }
 
 async fn comments(

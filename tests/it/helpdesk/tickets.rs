@@ -1,6 +1,7 @@
 //! The tickets, what people do with them, and what Groundswell should hold of them in the end.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::model::{Author, Exclusion, Visibility};
@@ -80,6 +81,20 @@ impl Tickets {
 
     pub fn advance(&mut self, seconds: i64) {
         self.now += TimeDelta::seconds(seconds);
+    }
+
+    /// How many tickets the search finds by a date; Groundswell knows no other.
+    pub fn found(&self, field: &str, times: &Range<DateTime<Utc>>) -> usize {
+        let is_found = |ticket: &&Ticket| match field {
+            "created" => times.contains(&ticket.created_at),
+            _ => ticket.status == "solved" && times.contains(&ticket.updated_at),
+        };
+        let is_there = |ticket: &&Ticket| ticket.status != "deleted";
+        self.tickets
+            .values()
+            .filter(is_there)
+            .filter(is_found)
+            .count()
     }
 
     /// Each act takes a second, so that the order is clear.
