@@ -73,3 +73,13 @@ pub struct OfficialReport {
     /// Its lines, sorted by window and category, each pair once.
     pub rows: Vec<ReportRow>,
 }
+
+impl OfficialReport {
+    /// How the name of a report ends that a helpdesk counted itself, as far as its API tells.
+    pub const OWN_COUNT: &str = "'s own count";
+
+    /// Whether it is a helpdesk's own count; what somebody imported is nearer to what management publishes.
+    pub fn is_own_count(&self) -> bool {
+        self.name.ends_with(Self::OWN_COUNT)
+    }
+}

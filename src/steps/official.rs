@@ -11,7 +11,7 @@ const LAG: TimeDelta = TimeDelta::hours(1);
 
 /// What the report of a source's own counts is called.
 pub fn own_report(source: &SourceId) -> String {
-    format!("{source}'s own count")
+    format!("{source}{}", OfficialReport::OWN_COUNT)
 }
 
 /// Asks for the counts of windows that ended and that no report has yet; how many windows were added. A helpdesk that does

@@ -137,7 +137,7 @@ impl Store {
         .await
     }
 
-    /// The reports of a cadence, the last imported first: for each window the lines of the newest version that has any,
+    /// The reports of a cadence, the last imported first, helpdesks' own counts last: for each window the lines of the newest version that has any,
     /// as long as the versions count alike.
     pub async fn reports(&self, cadence: Cadence) -> anyhow::Result<Vec<OfficialReport>> {
         let ask = heads!(
@@ -162,6 +162,8 @@ impl Store {
                 }
             }
         }
+        // An imported report goes before what the helpdesk counted itself, however old it is.
+        reports.sort_by_key(OfficialReport::is_own_count);
         Ok(reports)
     }
 

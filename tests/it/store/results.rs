@@ -89,11 +89,16 @@ async fn next_months_file_does_not_take_this_months_lines_away(store: Store) {
     let kept = store.save_report(&april, minute(2)).await.unwrap();
     assert_eq!((kept.version, kept.is_new), (2, true));
     assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), [merged]);
+    // A helpdesk's own count comes behind what somebody imported, however new it is.
+    let own = report("desk's own count", &[("2026-W12", None, 9)]);
+    store.save_report(&own, minute(3)).await.unwrap();
+    let found = store.reports(Cadence::Weekly).await.unwrap();
+    assert_eq!(found.last(), Some(&own));
     // What counts otherwise is another thing, and is not mixed with it.
     let mut opened = april.clone();
     opened.basis = ReportBasis::Opened;
-    store.save_report(&opened, minute(3)).await.unwrap();
-    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), [opened]);
+    store.save_report(&opened, minute(4)).await.unwrap();
+    assert_eq!(store.reports(Cadence::Weekly).await.unwrap(), [opened, own]);
 }
 
 async fn the_metrics_of_a_file_are_kept_together(store: Store) {
