@@ -150,6 +150,8 @@ mod tests {
     fn fact(number: usize, seconds: i64, state: State) -> Fact {
         let at = DateTime::from_timestamp(seconds, 0).unwrap();
         Fact {
+            tags: Vec::new(),
+            earlier: Vec::new(),
             key: ConversationKey::new("s", number.to_string()),
             kind: Kind::Ticket,
             created_at: at,

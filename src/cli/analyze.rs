@@ -63,6 +63,8 @@ struct Summary {
     excluded: BTreeMap<&'static str, u64>,
     topics: usize,
     themes: usize,
+    /// What each report counts, as far as its numbers tell.
+    official: BTreeMap<String, String>,
     digests: Vec<String>,
     without_digest: BTreeMap<String, String>,
     seconds: BTreeMap<&'static str, f64>,
@@ -70,13 +72,15 @@ struct Summary {
 }
 
 /// Names of the files that `analyze` writes; a folder with anything else is refused.
-const OUTPUTS: [&str; 6] = [
+const OUTPUTS: [&str; 8] = [
     "summary.json",
     "assignments.csv",
     "topics.csv",
     "trends.csv",
     "reconciliation.csv",
     "differences.csv",
+    "causes.csv",
+    "findings.csv",
 ];
 
 /// How many skipped lines are named in the summary.
@@ -112,6 +116,9 @@ pub async fn run(args: &AnalyzeArgs, common: &Common) -> anyhow::Result<()> {
         println!("{summary}");
     } else {
         println!("{}", sentence(&written, &args.out));
+        for (report, fit) in &written.official {
+            println!("{report}: {fit}");
+        }
     }
     Ok(())
 }
@@ -148,6 +155,10 @@ async fn analyze(
     for report in &reports {
         app.store.save_report(report, now).await?;
     }
+    let readings = app
+        .store
+        .readings(&reports, &app.config.report_zones)
+        .await?;
     let facts = app.store.all_facts().await?;
     let topics = crate::steps::seen_topics(&app.store).await?;
     let assignments = app.store.assignments().await?;
@@ -157,6 +168,8 @@ async fn analyze(
         assignments: &assignments,
         calendar: &app.config.calendar,
         reports: &reports,
+        readings: &readings,
+        catch_all: &app.config.digest.catch_all,
         trend: &app.config.trend,
     };
     for table in results.tables() {
@@ -187,6 +200,7 @@ async fn analyze(
             .collect(),
         topics: topics.len(),
         themes: themes.len(),
+        official: results.definitions(),
         digests,
         without_digest,
         seconds: progress.seconds().iter().copied().collect(),

@@ -4,6 +4,7 @@
 mod analyze;
 mod answers;
 mod asked;
+mod definitions;
 mod demo;
 mod operate;
 mod output;

@@ -165,12 +165,15 @@ pub async fn export(args: &ExportArgs, config: Config) -> anyhow::Result<()> {
     for cadence in Cadence::ALL {
         reports.extend(store.reports(cadence).await?);
     }
+    let readings = store.readings(&reports, &config.report_zones).await?;
     let results = Results {
         facts: &facts,
         topics: &topics,
         assignments: &assignments,
         calendar: &config.calendar,
         reports: &reports,
+        readings: &readings,
+        catch_all: &config.digest.catch_all,
         trend: &config.trend,
     };
     std::fs::create_dir_all(&args.out)

@@ -38,6 +38,8 @@ pub struct Config {
     pub trend: crate::topics::trend::TrendParams,
     /// When new topics are looked for.
     pub discovery: crate::schedule::DiscoveryPlan,
+    /// Time zones in which an official report may count, beside ours.
+    pub report_zones: Vec<chrono_tz::Tz>,
     /// What passes into a digest.
     pub digest: crate::digest::DigestConfig,
     /// How large an official report may be.
@@ -134,6 +136,7 @@ impl Config {
             .map(|s| DigestPlan::read(s, zone))
             .collect();
         check_names(&root, &sources, &destinations, &digests);
+        let mut report = root.section("report");
         let config = Self {
             data_dir,
             calendar: Calendar { zone, week_start },
@@ -145,7 +148,8 @@ impl Config {
             topics: crate::topics::Params::read(root.section("topics")),
             trend: crate::topics::trend::TrendParams::read(root.section("trend")),
             discovery: crate::schedule::DiscoveryPlan::read(root.section("discovery")),
-            report: crate::reconcile::report::ReportConfig::read(root.section("report")),
+            report_zones: crate::reconcile::read_zones(&mut report),
+            report: crate::reconcile::report::ReportConfig::read(report),
             digest: crate::digest::DigestConfig::read(root.section("digest")),
             sources,
             destinations,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::counting::Counts;
-use crate::model::{Finding, FindingKind, OfficialSide, ReportBasis, Topic, TopicId, Window};
-use crate::reconcile::{self, CatchAll, Comparison, Row};
+use crate::model::{Fact, Finding, FindingKind, OfficialSide, ReportRow, Topic, TopicId, Window};
+use crate::reconcile::{self, CatchAll, Comparison, Definition, Occurring, Official, Row, Search};
 
 use super::draft::Inputs;
 
@@ -27,7 +29,8 @@ pub fn findings(
         .map(|topic| (topic.id.clone(), topic.label.clone()));
     let labels = labels.collect();
     let catch_all = CatchAll::new(&inputs.config.catch_all);
-    let find = |window: &Window| reconcile::findings(inputs.facts, window, &labels, &catch_all);
+    let facts: Vec<&Fact> = inputs.facts.iter().collect();
+    let find = |window: &Window| reconcile::findings(&facts, window, &labels, &catch_all);
     let mut found = find(inputs.window);
     let Some((first, _)) = course.first().filter(|_| course.len() > 1) else {
         return coherent(inputs, found);
@@ -36,7 +39,7 @@ pub fn findings(
         start: first.start,
         ..inputs.window.clone()
     };
-    let moved = reconcile::moved(inputs.facts, &whole, inputs.calendar, &labels);
+    let moved = reconcile::moved(&facts, &whole, inputs.calendar, &labels);
     let (count, noun) = (course.len(), inputs.window.cadence.noun());
     for (topic, findings) in find(&whole) {
         let known = found.entry(topic).or_default();
@@ -70,43 +73,94 @@ fn coherent(
     found
 }
 
-/// The report beside our counts; without one, the conversations' own categories, if they have any.
-pub fn official(inputs: &Inputs<'_>, rows: &[Row]) -> (Option<String>, Option<Comparison>) {
-    let is_incomplete = !inputs.incomplete_sources.is_empty();
-    let compare = |lines: &[_], basis| {
-        reconcile::compare(inputs.facts, lines, basis, inputs.window, is_incomplete)
-    };
-    if let Some(report) = inputs.report {
-        let lines: Vec<_> = report
-            .rows
-            .iter()
-            .filter(|row| row.window == inputs.window.key)
-            .cloned()
-            .collect();
-        if !lines.is_empty() {
-            return (
-                Some(report.name.clone()),
-                Some(compare(&lines, report.basis)),
-            );
-        }
+/// The official side of the window: what it says, what it counts, and our counts beside it.
+pub struct Beside {
+    report: String,
+    definition: String,
+    fit: String,
+    /// Said where a definition that a person confirmed does not hold any more.
+    pub warning: Option<String>,
+    /// Line by line.
+    pub comparison: Comparison,
+}
+
+/// The report beside our counts; without one, the conversations' own categories, if they have any. `from` is the start of
+/// the first window of which all conversations are here.
+pub fn official(inputs: &Inputs<'_>, rows: &[Row], from: DateTime<Utc>) -> Option<Beside> {
+    of_report(inputs, from).or_else(|| of_own_categories(inputs, rows))
+}
+
+fn of_report(inputs: &Inputs<'_>, from: DateTime<Utc>) -> Option<Beside> {
+    let report = inputs.report?;
+    let rows = report.of_window(&inputs.window.key);
+    if rows.is_empty() {
+        return None;
     }
+    let search = Search {
+        report,
+        calendar: inputs.calendar,
+        reading: inputs.reading,
+        covered: (from, inputs.window.end),
+    };
+    let chosen = reconcile::choose(inputs.facts, &search)?;
+    let made_at = inputs.reading.imported_at.get(&inputs.window.key);
+    let warning = chosen.warning();
+    Some(Beside {
+        report: report.name.clone(),
+        definition: chosen.fit().description.clone(),
+        fit: chosen.sentence(),
+        warning: warning
+            .map(|warning| format!("Report \u{201c}{}\u{201d}: {warning}.", report.name)),
+        comparison: compare(inputs, &rows, &chosen.fit().definition, made_at.copied()),
+    })
+}
+
+fn of_own_categories(inputs: &Inputs<'_>, rows: &[Row]) -> Option<Beside> {
     if rows.iter().all(|row| row.category.is_none()) {
-        return (None, None);
+        return None;
     }
     let own = reconcile::own_categories(inputs.facts, inputs.window);
-    let name = "the conversations' own categories".to_owned();
-    (Some(name), Some(compare(&own, ReportBasis::Opened)))
+    let definition = Definition::ours(inputs.calendar);
+    let cadence = inputs.window.cadence;
+    Some(Beside {
+        report: "the conversations' own categories".to_owned(),
+        definition: definition.describe(inputs.calendar, cadence, &Occurring::default()),
+        fit: String::new(),
+        warning: None,
+        comparison: compare(inputs, &own, &definition, None),
+    })
+}
+
+fn compare(
+    inputs: &Inputs<'_>,
+    rows: &[ReportRow],
+    definition: &Definition,
+    made_at: Option<DateTime<Utc>>,
+) -> Comparison {
+    let official = Official {
+        rows,
+        definition,
+        made_at,
+    };
+    let is_incomplete = !inputs.incomplete_sources.is_empty();
+    reconcile::compare(
+        inputs.facts,
+        &official,
+        inputs.window,
+        inputs.calendar,
+        is_incomplete,
+    )
 }
 
 /// The totals side by side, and what stands out beside what items say of their topics.
 pub fn official_side(
     inputs: &Inputs<'_>,
-    report: String,
-    comparison: &Comparison,
+    beside: Beside,
     findings: &BTreeMap<TopicId, Vec<Finding>>,
 ) -> OfficialSide {
-    let total = comparison.total();
-    let mut found = reconcile::unheard(&comparison.lines, inputs.facts);
+    let total = beside.comparison.total();
+    let facts: Vec<&Fact> = inputs.facts.iter().collect();
+    let mut found = reconcile::unheard(&beside.comparison.lines, &facts);
     let is_of_several =
         |finding: &&Finding| matches!(finding.kind, FindingKind::Moved | FindingKind::Misfiled);
     for (topic, findings) in findings {
@@ -124,11 +178,12 @@ pub fn official_side(
         }));
     }
     OfficialSide {
-        report,
-        definition: comparison.definition.describe(),
+        report: beside.report,
+        definition: beside.definition,
         official: total.official,
         ours: total.ours,
-        causes: total.causes,
+        causes: total.causes(),
+        fit: beside.fit,
         findings: reconcile::beside_the_report(found, FINDINGS_MAX),
     }
 }

@@ -253,6 +253,7 @@ mod tests {
                 muted: &self.muted,
                 changes: &self.changes,
                 report: None,
+                reading: &crate::reconcile::Reading::default(),
                 published: &self.published,
                 incomplete_sources: &[],
                 heard: &self.heard,

@@ -11,7 +11,7 @@ use crate::model::{
     Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
     TrendState, Window,
 };
-use crate::reconcile;
+use crate::reconcile::{self, Reading};
 
 use super::answered::Answers;
 use super::beside::{findings, official, official_side};
@@ -49,6 +49,8 @@ pub struct Inputs<'a> {
     pub changes: &'a BTreeMap<TopicId, Change>,
     /// The official report, if there is one of this cadence.
     pub report: Option<&'a OfficialReport>,
+    /// What is known of that report beside its numbers.
+    pub reading: &'a Reading,
     /// Earlier windows, as readers were last told of them.
     pub published: &'a [Published],
     /// Sources that were not complete up to the window's end.
@@ -125,14 +127,12 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         .map(|(_, counts)| counts.clone())
         .unwrap_or_default();
     let rows = reconcile::table(inputs.facts, inputs.window);
-    let (report, comparison) = official(inputs, &rows);
+    let from = course
+        .first()
+        .map_or(inputs.window.start, |(first, _)| first.start);
+    let beside = official(inputs, &rows, from);
     let mut tallies = Tallies::default();
-    tallies.count(
-        inputs,
-        course
-            .first()
-            .map_or(inputs.window.start, |(first, _)| first.start),
-    );
+    tallies.count(inputs, from);
     let findings = findings(inputs, &course);
     let mut candidates: Vec<Candidate> = inputs
         .topics
@@ -143,7 +143,8 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         .map(|topic| {
             let tally = tallies.topics.get(&topic.id);
             let (evidence, is_from_before) = tally.map(Tally::evidence).unwrap_or_default();
-            let categories = categories(&rows, &topic.id, comparison.as_ref());
+            let comparison = beside.as_ref().map(|beside| &beside.comparison);
+            let categories = categories(&rows, &topic.id, comparison);
             Candidate {
                 topic: topic.clone(),
                 facts: TopicFacts {
@@ -168,13 +169,13 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         by_size.then_with(|| a.topic.id.cmp(&b.topic.id))
     });
     candidates.truncate(CANDIDATES_MAX);
+    let mut frame = frame(inputs, &course);
+    frame
+        .notes
+        .extend(beside.as_ref().and_then(|beside| beside.warning.clone()));
+    frame.official = beside.map(|beside| official_side(inputs, beside, &findings));
     Draft {
-        frame: Digest {
-            official: report
-                .zip(comparison)
-                .map(|(report, comparison)| official_side(inputs, report, &comparison, &findings)),
-            ..frame(inputs, &course)
-        },
+        frame,
         candidates,
         sample: spread(&tallies.unassigned, SAMPLE_MAX),
         config: inputs.config.clone(),

@@ -225,6 +225,7 @@ mod tests {
             muted: &BTreeSet::new(),
             changes: &BTreeMap::new(),
             report: None,
+            reading: &crate::reconcile::Reading::default(),
             published: &[],
             incomplete_sources: &[],
             heard: &crate::answers::Heard::default(),

@@ -82,4 +82,10 @@ impl OfficialReport {
     pub fn is_own_count(&self) -> bool {
         self.name.ends_with(Self::OWN_COUNT)
     }
+
+    /// Its lines of one window.
+    pub fn of_window(&self, key: &str) -> Vec<ReportRow> {
+        let rows = self.rows.iter().filter(|row| row.window == key);
+        rows.cloned().collect()
+    }
 }

@@ -320,6 +320,9 @@ pub struct OfficialSide {
     pub ours: i64,
     /// Official minus ours, split into named causes.
     pub causes: Vec<Cause>,
+    /// How well that fits over all windows of the report that were looked at, and what fits as well.
+    #[serde(default)]
+    pub fit: String,
     /// What stands out between the report's lines and our topics, beside what items say of their topics.
     #[serde(default)]
     pub findings: Vec<Finding>,

@@ -66,6 +66,10 @@ pub struct Fact {
     pub csat: Option<f64>,
     /// How often it was reopened.
     pub reopens: u32,
+    /// The helpdesk's free tags.
+    pub tags: Vec<String>,
+    /// What the source said of it before, oldest first, as far as that matters to a report.
+    pub earlier: Vec<Earlier>,
     /// Its state.
     pub state: State,
 }

@@ -8,6 +8,16 @@ pub const OPENED_EARLIER: &str = "opened_earlier";
 pub const CALL_NOTES: &str = "call_notes";
 /// Never categorised, and the report has no line for that.
 pub const NEVER_CATEGORISED: &str = "never_categorised";
+/// Near an edge of the window: in it in one time zone, and not in the other.
+pub const TIME_ZONE: &str = "time_zone";
+/// Near an edge of the week: the report's weeks begin on another day.
+pub const WEEK_START: &str = "week_start";
+/// The report has it in another line: it was in another category, or not opened then, when the report was made.
+pub const RECATEGORISED: &str = "recategorised";
+/// The report counts it under its tags, and we under its category.
+pub const TAGS: &str = "tags";
+/// Did not count when the report was made (spam, deleted, merged), and counts now.
+pub const RESTORED: &str = "restored";
 /// Merged into another conversation; the report counts both.
 pub const MERGED: &str = "merged";
 /// Spam, which the report counts.
@@ -24,14 +34,19 @@ pub const SOURCE_INCOMPLETE: &str = "source_incomplete";
 pub const UNEXPLAINED: &str = "unexplained";
 
 /// All names, in the order in which they are shown.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 16] = [
     CLOSED_LATER,
     OPENED_EARLIER,
+    TIME_ZONE,
+    WEEK_START,
     CALL_NOTES,
     NEVER_CATEGORISED,
+    RECATEGORISED,
+    TAGS,
     MERGED,
     SPAM,
     DELETED,
+    RESTORED,
     AUTOMATIC,
     EMPTY,
     SOURCE_INCOMPLETE,
@@ -45,6 +60,11 @@ pub fn phrase(cause: &str) -> &str {
         OPENED_EARLIER => "opened earlier, solved in the period",
         CALL_NOTES => "call notes, not in the helpdesk's report",
         NEVER_CATEGORISED => "never categorised",
+        TIME_ZONE => "in another day by the report's time zone",
+        WEEK_START => "in another week, as the report's weeks begin on another day",
+        RECATEGORISED => "recategorised since",
+        TAGS => "counted under each tag",
+        RESTORED => "spam, merged or deleted then, and restored since",
         MERGED => "merged into another conversation",
         SPAM => "spam",
         DELETED => "deleted since",

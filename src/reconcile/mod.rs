@@ -4,19 +4,30 @@
 //! `compare` splits official minus ours into named causes, one cause for each conversation.
 //! `findings` says what the official lines hide or lump together. `report` reads official reports.
 
+mod board;
 pub mod causes;
 mod compare;
+mod config;
+mod definition;
+mod finder;
 mod findings;
 mod interval;
+mod lines;
 pub mod report;
+mod units;
+mod windows;
 
 use std::collections::BTreeMap;
 
 use crate::model::{Fact, State, TopicId, Window};
 
-pub use compare::{Comparison, Definition, Difference, compare, differences, own_categories};
+pub use compare::{Comparison, Difference, Part, compare, own_categories};
+pub use config::read_zones;
+pub use definition::{AsOf, Definition, Occurring, REACH};
+pub use finder::{Chosen, Fit, Found, Reading, Search, choose, covered, find, is_better, judge};
 pub use findings::{CatchAll, beside_the_report, findings, moved, unheard};
 pub use interval::{Interval, wilson};
+pub use units::{Official, Unit};
 
 /// How many conversations of a window are filed under one category and are about one topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,9 +42,10 @@ pub struct Row {
 
 /// The conversations that were opened in the window and count, by category and topic. Each is in exactly one row, so rows
 /// add up by category, by topic and in total.
-pub fn table(facts: &[Fact], window: &Window) -> Vec<Row> {
+pub fn table<'f>(facts: impl IntoIterator<Item = &'f Fact>, window: &Window) -> Vec<Row> {
     let mut cells: BTreeMap<(Option<String>, Option<TopicId>), u64> = BTreeMap::new();
-    for fact in facts.iter().filter(|fact| window.contains(fact.created_at)) {
+    let opened = |fact: &&Fact| window.contains(fact.created_at);
+    for fact in facts.into_iter().filter(opened) {
         let topic = match &fact.state {
             State::Assigned(topic) => Some(topic.clone()),
             State::Unassigned => None,
@@ -51,6 +63,11 @@ pub fn table(facts: &[Fact], window: &Window) -> Vec<Row> {
         .collect()
 }
 
+/// Whether two spellings are one line of a report.
+pub fn is_same_line(one: Option<&str>, other: Option<&str>) -> bool {
+    report::line_key(one) == report::line_key(other)
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     //! Facts for the tests of this folder.
@@ -59,7 +76,7 @@ pub(crate) mod testing {
     use proptest::prelude::*;
 
     use crate::model::{
-        Cadence, Calendar, ConversationKey, Exclusion, Fact, Kind, State, TopicId, Window,
+        Cadence, Calendar, ConversationKey, Earlier, Exclusion, Fact, Kind, State, TopicId, Window,
     };
 
     /// The week that the tests look at.
@@ -84,6 +101,8 @@ pub(crate) mod testing {
             product: None,
             csat: None,
             reopens: 0,
+            tags: Vec::new(),
+            earlier: Vec::new(),
             state,
         }
     }
@@ -118,6 +137,17 @@ pub(crate) mod testing {
     }
 
     prop_compose! {
+        fn any_earlier()(
+            (until, created_at) in (around_the_week(), around_the_week()),
+            closed_at in prop::option::of(around_the_week()),
+            category in any_category(),
+            exclusion in prop::option::of(prop::sample::select(Exclusion::ALL.to_vec())),
+        ) -> Earlier {
+            Earlier { until, created_at, closed_at, category: category.map(str::to_owned), exclusion }
+        }
+    }
+
+    prop_compose! {
         /// Any fact opened or closed around that week.
         pub fn any_fact()(
             number in 0_usize..1000,
@@ -126,9 +156,14 @@ pub(crate) mod testing {
             created_at in around_the_week(),
             closed_at in prop::option::of(around_the_week()),
             is_call in any::<bool>(),
+            tags in prop::collection::vec(prop::sample::select(vec!["billing", "Heating", "vip"]), 0..3),
+            earlier in prop::collection::vec(any_earlier(), 0..3),
         ) -> Fact {
             let kind = if is_call { Kind::CallNote } else { Kind::Ticket };
-            Fact { kind, created_at, closed_at, ..fact(number, category, state) }
+            let tags = tags.into_iter().map(str::to_owned).collect();
+            let mut earlier = earlier;
+            earlier.sort_by_key(|one| one.until);
+            Fact { kind, created_at, closed_at, tags, earlier, ..fact(number, category, state) }
         }
     }
 }

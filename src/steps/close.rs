@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::changes::changes;
 use crate::counting::{Counts, count_windows};
 use crate::digest::{self, Inputs, Outcome, Published};
-use crate::model::{Change, DestinationId, OfficialReport, SourceId, State, TopicId, Window};
+use crate::model::{Change, DestinationId, Fact, OfficialReport, SourceId, State, TopicId, Window};
+use crate::reconcile::{REACH, Reading};
 use crate::store::{Closed, ClosedWindow, Closing, Origin, WindowCount};
 
 /// How many earlier windows are looked through for late arrivals.
@@ -54,7 +55,7 @@ async fn count_and_close(
         config.calendar.window(window.cadence, first).start
     });
     let from = counted_from(app, window).max(begun.min(window.start));
-    let facts = app.store.facts(from, window.end).await?;
+    let facts = facts_around(app, from, window.end, as_of).await?;
     let opened_last = window.end - chrono::TimeDelta::microseconds(1);
     let windows = count_windows(&facts, &config.calendar, window.cadence, from, opened_last);
     let registry = super::registry(app).await?;
@@ -70,6 +71,8 @@ async fn count_and_close(
     super::asked::catch_up_and_count(app, window, &facts, now).await?;
     let heard = super::heard::heard(app, window, is_newest).await?;
     let reports = app.store.reports(window.cadence).await?;
+    let report = newest_with(&reports, &window.key);
+    let reading = reading_of(app, report).await?;
     let incomplete: Vec<String> = incomplete.iter().map(ToString::to_string).collect();
     let draft = digest::draft(&Inputs {
         window,
@@ -78,7 +81,8 @@ async fn count_and_close(
         topics: &topics,
         muted: &muted,
         changes: &changes,
-        report: newest_with(&reports, &window.key),
+        report,
+        reading: &reading,
         published: &published(app, window).await?,
         incomplete_sources: &incomplete,
         heard: &heard,
@@ -115,6 +119,25 @@ async fn count_and_close(
         );
     }
     Ok(closed)
+}
+
+/// The conversations of a stretch of windows, and those near its edges: a report's own windows may begin and end elsewhere.
+async fn facts_around(
+    app: &App,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    as_of: i64,
+) -> anyhow::Result<Vec<Fact>> {
+    let facts = app.store.facts(from - REACH, until + REACH).await?;
+    app.store.with_earlier(facts, as_of).await
+}
+
+/// What is known of the report beside its numbers.
+async fn reading_of(app: &App, report: Option<&OfficialReport>) -> anyhow::Result<Reading> {
+    match report {
+        Some(report) => app.store.reading(report, &app.config.report_zones).await,
+        None => Ok(Reading::default()),
+    }
 }
 
 /// How far back counting must reach for a window: its baseline, the window judged with it, and its course.

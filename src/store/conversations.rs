@@ -30,7 +30,7 @@ const STORED: &str = "SELECT c.source, c.id, c.kind, COALESCE(c.created_at, c.up
 
 /// What `fact` reads, in its order.
 pub(super) const FACT: &str = "SELECT source, id, kind, created_at, closed_at, stored_at, category, \
-    COALESCE(requester, account), account, product, csat, reopens, exclusion, topic";
+    COALESCE(requester, account), account, product, csat, reopens, exclusion, topic, tags";
 
 impl Store {
     /// One conversation; of a deleted one its tombstone.
@@ -162,6 +162,8 @@ pub(super) fn fact(row: &AnyRow) -> anyhow::Result<Fact> {
         product: get(row, 9)?,
         csat: get(row, 10)?,
         reopens: small_count(row, 11)?,
+        tags: from_json(row, 14)?,
+        earlier: Vec::new(),
         state,
     })
 }

@@ -140,7 +140,7 @@ const TOMBSTONE_ROWS: ManyRows = ManyRows {
     after: "ON CONFLICT (source, id) DO UPDATE SET updated_at = excluded.updated_at, \
                change_number = excluded.change_number, exclusion = excluded.exclusion, \
                is_forgotten = excluded.is_forgotten, merged_into = excluded.merged_into, \
-               account = NULL, requester = NULL, language = '', text_hash = '', \
+               account = NULL, requester = NULL, tags = '[]', language = '', text_hash = '', \
                content_hash = '', topic = NULL, score = NULL, also_topic = NULL, \
                judged_hash = NULL, found_topic = NULL",
 };

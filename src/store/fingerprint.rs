@@ -50,6 +50,9 @@ pub(super) fn of_fact(fact: &Fact, text_hash: &str) -> Fingerprint {
         product,
         csat,
         reopens,
+        tags,
+        // Rows of their own.
+        earlier: _,
         state,
     } = fact;
     let (state, topic) = match state {
@@ -82,6 +85,9 @@ pub(super) fn of_fact(fact: &Fact, text_hash: &str) -> Fingerprint {
     ] {
         fields.number(number);
     }
+    for tag in tags {
+        fields.text(Some(tag));
+    }
     fields.finish()
 }
 
@@ -105,7 +111,7 @@ mod tests {
     #[test]
     fn any_change_of_a_fact_changes_its_fingerprint() {
         let fact = fact(1, Some("Billing"), State::Unassigned);
-        let mut others = vec![fact.clone(); 9];
+        let mut others = vec![fact.clone(); 10];
         others[0].key.id.push('x');
         others[1].created_at += chrono::TimeDelta::microseconds(1);
         others[2].closed_at = Some(fact.created_at);
@@ -115,6 +121,7 @@ mod tests {
         others[6].csat = Some(0.0);
         others[7].reopens += 1;
         others[8].state = State::Excluded(Exclusion::Spam);
+        others[9].tags.push("vip".to_owned());
         let first = of_fact(&fact, "aa");
         assert_ne!(of_fact(&fact, "ab"), first);
         for other in others {

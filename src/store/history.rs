@@ -48,12 +48,12 @@ pub(super) fn only_topic<'a>(source: &'a str, id: &'a str, by: i64) -> Supersede
 const KEPT_ROWS: ManyRows = ManyRows {
     before: "INSERT INTO conversation_history (source, id, from_change, to_change, superseded_at, \
              account, requester, kind, created_at, closed_at, stored_at, exclusion, merged_into, \
-             status, category, channel, product, priority, csat, reopens, language, text_hash, \
+             status, category, channel, product, priority, csat, reopens, tags, language, text_hash, \
              topic) SELECT c.source, c.id, c.change_number, v.column3, v.column4, \
              CASE WHEN v.column5 = 1 THEN c.account END, \
              CASE WHEN v.column5 = 1 THEN c.requester END, c.kind, c.created_at, c.closed_at, \
              c.stored_at, c.exclusion, c.merged_into, c.status, c.category, c.channel, c.product, \
-             c.priority, c.csat, c.reopens, c.language, c.text_hash, c.topic \
+             c.priority, c.csat, c.reopens, c.tags, c.language, c.text_hash, c.topic \
              FROM conversations c JOIN (",
     row: "($, $, $, $, $)",
     after: ") AS v ON c.source = v.column1 AND c.id = v.column2 WHERE c.created_at IS NOT NULL",
@@ -99,11 +99,11 @@ pub(super) async fn erase(
         ));
         let ask = ask.bind(key.source.0.clone()).bind(key.id.clone());
         let versions = all(writing.connection(), ask, |row| {
-            Ok((of_fact(&fact(row)?, get(row, 14)?), get::<i64>(row, 15)?))
+            Ok((of_fact(&fact(row)?, get(row, 15)?), get::<i64>(row, 16)?))
         });
         for (fingerprint, from) in versions.await? {
             let erase = sql(
-                "UPDATE conversation_history SET account = NULL, requester = NULL, erased_at = $4, \
+                "UPDATE conversation_history SET account = NULL, requester = NULL, tags = '[]', erased_at = $4, \
                  fingerprint = $5 WHERE source = $1 AND id = $2 AND from_change = $3",
             );
             run_erase(writing, erase, key, from, now, &fingerprint).await?;
@@ -157,6 +157,21 @@ pub(super) async fn of_requester(
 }
 
 impl Store {
+    /// The facts with what their sources said before of them, as of a change number.
+    pub async fn with_earlier(
+        &self,
+        mut facts: Vec<Fact>,
+        as_of: i64,
+    ) -> anyhow::Result<Vec<Fact>> {
+        let mut earlier = self.earlier(&facts, as_of).await?;
+        if !earlier.is_empty() {
+            for fact in &mut facts {
+                fact.earlier = earlier.remove(&fact.key).unwrap_or_default();
+            }
+        }
+        Ok(facts)
+    }
+
     /// What the source said before of these conversations, as of a change number: each version with the time at which it
     /// was replaced, sorted by key and time. What a report counted at a time is the first version replaced after that
     /// time, else the fact itself. Versions that differ only in their topic are left out.

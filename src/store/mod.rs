@@ -5,6 +5,7 @@
 
 mod answers;
 mod conversations;
+mod definitions;
 mod deliveries;
 mod dialect;
 mod digests;
@@ -279,6 +280,7 @@ impl Writing {
 }
 
 pub use answers::{AskedWindow, LinkUse};
+pub use definitions::Confirmed;
 pub use reports::{Kept, KnownLayout, ReportVersion};
 pub use summaries::TopicSpan;
 

@@ -49,9 +49,9 @@ pub(super) async fn touch_rows(
 const CONVERSATION_ROWS: ManyRows = ManyRows {
     before: "INSERT INTO conversations (source, id, kind, created_at, updated_at, closed_at, \
            stored_at, change_number, exclusion, is_forgotten, merged_into, status, category, \
-           account, requester, channel, product, priority, csat, reopens, language, text_hash, \
+           account, requester, channel, product, priority, csat, reopens, tags, language, text_hash, \
            content_hash, topic, score, also_topic, judged_hash)",
-    row: "($, $, $, $, $, $, $, $, $, 0, $, $, $, $, $, $, $, $, NULLIF($, -1.0), $, $, $, $, $, \
+    row: "($, $, $, $, $, $, $, $, $, 0, $, $, $, $, $, $, $, $, NULLIF($, -1.0), $, $, $, $, $, $, \
           NULLIF($, -1.0), $, $)",
     after: "ON CONFLICT (source, id) DO UPDATE SET kind = excluded.kind, \
                created_at = excluded.created_at, updated_at = excluded.updated_at, \
@@ -61,7 +61,7 @@ const CONVERSATION_ROWS: ManyRows = ManyRows {
                category = excluded.category, account = excluded.account, \
                requester = excluded.requester, channel = excluded.channel, \
                product = excluded.product, priority = excluded.priority, csat = excluded.csat, \
-               reopens = excluded.reopens, language = excluded.language, \
+               reopens = excluded.reopens, tags = excluded.tags, language = excluded.language, \
                text_hash = excluded.text_hash, content_hash = excluded.content_hash, \
                topic = excluded.topic, score = excluded.score, also_topic = excluded.also_topic, \
                judged_hash = excluded.judged_hash, found_topic = CASE \
@@ -123,6 +123,7 @@ fn bind_row(row: &NewRow<'_>, values: &mut Values) {
         .optional_text(conversation.priority.as_deref())
         .share(conversation.csat)
         .number(i64::from(conversation.reopens))
+        .text(&tags_json(&conversation.tags))
         .text(&row.stored.language)
         .text(&row.stored.text_hash)
         .text(&row.content_hash)

@@ -72,11 +72,13 @@ impl Store {
         Ok(counts.await?.into_iter().collect())
     }
 
-    /// All conversations as facts, sorted by key.
+    /// All conversations as facts, with what their sources said before, sorted by key.
     pub async fn all_facts(&self) -> anyhow::Result<Vec<Fact>> {
         match self.span().await? {
             Some((first, last)) => {
-                self.facts(first, last + chrono::TimeDelta::microseconds(1))
+                let until = last + chrono::TimeDelta::microseconds(1);
+                let as_of = self.last_change().await?;
+                self.with_earlier(self.facts(first, until).await?, as_of)
                     .await
             }
             None => Ok(Vec::new()),

@@ -164,6 +164,10 @@ pub async fn table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Ans
     for cadence in Cadence::ALL {
         reports.extend(app.store.reports(cadence).await?);
     }
+    let readings = app
+        .store
+        .readings(&reports, &app.config.report_zones)
+        .await?;
     let file = format!("{name}.csv");
     let table = tokio::task::spawn_blocking(move || {
         let results = Results {
@@ -172,6 +176,8 @@ pub async fn table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Ans
             assignments: &assignments,
             calendar: &app.config.calendar,
             reports: &reports,
+            readings: &readings,
+            catch_all: &app.config.digest.catch_all,
             trend: &app.config.trend,
         };
         results

@@ -12,6 +12,7 @@ pub mod key;
 mod limit;
 mod links;
 mod pages;
+mod report;
 mod sources;
 mod templates;
 mod views;
@@ -129,6 +130,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/tables/{name}", get(api::table))
         .route("/asked", get(asked::api_rows))
         .route("/asked/{number}", get(asked::api_one))
+        .route("/report/{cadence}", get(report::api))
         .route("/answers", get(answers::api_rows).post(answers::api_take))
         .fallback(api::not_found);
     Router::new()
@@ -138,6 +140,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/digests", get(pages::digests))
         .route("/digests/{id}", get(pages::digest))
         .route(feed::PATH, get(feed::feed))
+        .route("/report", get(report::overview))
+        .route("/report/{cadence}", get(report::page))
         .route("/search", get(pages::search))
         .route("/sources", get(pages::sources))
         .route("/asked/{number}", get(asked::one))

@@ -17,6 +17,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("topic.html", include_str!("templates/topic.html")),
         ("digests.html", include_str!("templates/digests.html")),
         ("digest.html", include_str!("templates/digest.html")),
+        (
+            "report_lines.html",
+            include_str!("templates/report_lines.html"),
+        ),
+        ("report.html", include_str!("templates/report.html")),
+        ("reports.html", include_str!("templates/reports.html")),
         ("search.html", include_str!("templates/search.html")),
         ("sources.html", include_str!("templates/sources.html")),
         (

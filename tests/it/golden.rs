@@ -170,6 +170,8 @@ impl World {
         // A third is solved on the day, a third in the next week, a third is still open.
         let days = [Some(0), Some(7), None][number % 3];
         self.facts.push(Fact {
+            tags: Vec::new(),
+            earlier: Vec::new(),
             key: key.clone(),
             kind,
             created_at: at,
@@ -367,6 +369,7 @@ fn composed(world: &World) -> Outcome {
             .map(|(topic, change)| (TopicId::from(topic), change))
             .into(),
         report: Some(&report(world)),
+        reading: &groundswell::reconcile::Reading::default(),
         published: &published,
         incomplete_sources: &["phone".to_owned()],
         heard: &groundswell::answers::Heard::default(),

@@ -65,6 +65,8 @@ impl Case {
         stored.conversation.key = key.clone();
         self.stored.insert(key.clone(), stored);
         self.facts.push(Fact {
+            tags: Vec::new(),
+            earlier: Vec::new(),
             key,
             kind: Kind::Ticket,
             created_at: at,
@@ -116,6 +118,7 @@ impl Case {
             muted: &BTreeSet::new(),
             changes: &changes,
             report: None,
+            reading: &groundswell::reconcile::Reading::default(),
             published: &self.published,
             incomplete_sources: &self.incomplete,
             heard: &groundswell::answers::Heard::default(),

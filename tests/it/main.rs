@@ -17,6 +17,7 @@ mod helpdesk;
 mod kill;
 mod notifiers;
 mod pages;
+mod planted;
 mod quality;
 mod reports;
 mod rt;

@@ -431,6 +431,8 @@ impl World {
             assignments: &assignments,
             calendar: &config.calendar,
             reports: &[],
+            readings: &[],
+            catch_all: &[],
             trend: &config.trend,
         };
         let mut text = String::new();

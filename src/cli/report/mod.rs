@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::WrongUsage;
+use super::definitions;
 use super::output::print_json;
 use crate::app::location;
 use crate::clock;
@@ -26,6 +27,12 @@ pub enum ReportCommand {
     Import(Box<ImportArgs>),
     /// List the imported reports, each version with its time and total
     List,
+    /// Show which definitions fit a report: by opening or solving, in which time zone, with or without what
+    Definitions(definitions::DefinitionsArgs),
+    /// Keep the definition that a report is read by from now on
+    Confirm(definitions::ConfirmArgs),
+    /// Show why a report's numbers are not ours, and the conversations behind a cause
+    Explain(definitions::ExplainArgs),
     /// Show the lines of a report
     Show(ShowArgs),
     /// Show what the newest version of a report changed
@@ -140,6 +147,11 @@ pub async fn run(command: &ReportCommand, config: Config, json: bool) -> anyhow:
     match command {
         ReportCommand::Import(args) => import(args, &store, &config, json).await,
         ReportCommand::List => show::list(&store, &config, json).await,
+        ReportCommand::Definitions(args) => {
+            definitions::definitions(args, &store, &config, json).await
+        }
+        ReportCommand::Confirm(args) => definitions::confirm(args, &store, &config, json).await,
+        ReportCommand::Explain(args) => definitions::explain(args, &store, &config, json).await,
         ReportCommand::Show(args) => show::show(args, &store, json).await,
         ReportCommand::Diff { name } => show::diff(name, &store, json).await,
     }

@@ -12,13 +12,23 @@ use crate::model::{
     Author, Conversation, ConversationKey, Kind, Message, Record, SourceId, Text, Visibility,
 };
 
-/// A line as a record, or why it is none.
-pub fn record(line: &str, source: &SourceId, zone: Tz) -> Result<Record, String> {
+/// A line as a record, or why it is none. `columns` names the fields that are called otherwise than ours.
+pub fn record(
+    line: &str,
+    source: &SourceId,
+    zone: Tz,
+    columns: &BTreeMap<String, String>,
+) -> Result<Record, String> {
     let value: Value = serde_json::from_str(line)
         .map_err(|error| format!("is not JSON, at character {}", error.column()))?;
-    let Value::Object(object) = value else {
+    let Value::Object(mut object) = value else {
         return Err("is not a JSON object".to_owned());
     };
+    for (own, theirs) in columns {
+        if let Some(value) = object.remove(theirs) {
+            object.insert(own.clone(), value);
+        }
+    }
     let mut fields = Fields { object, zone };
     let id = fields.text("id")?.ok_or("has no id")?;
     let key = ConversationKey {
@@ -227,7 +237,12 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Record, String> {
-        record(line, &SourceId::from("desk"), Tz::Europe__Berlin)
+        record(
+            line,
+            &SourceId::from("desk"),
+            Tz::Europe__Berlin,
+            &BTreeMap::new(),
+        )
     }
 
     fn conversation(line: &str) -> Conversation {
@@ -249,6 +264,18 @@ mod tests {
             found.messages,
             [only_message(Kind::Ticket, "it leaks".into())]
         );
+    }
+
+    #[test]
+    fn a_configured_field_is_read_for_ours() {
+        let line = r#"{"id":"a","created_at":"2026-03-02T09:12:00Z","text":"x","category":"Other","reason":"Leak"}"#;
+        let columns = [("category".to_owned(), "reason".to_owned())].into();
+        let found = super::record(line, &SourceId::from("desk"), Tz::UTC, &columns);
+        let Ok(Record::Conversation(found)) = found else {
+            panic!("not a conversation");
+        };
+        assert_eq!(found.category.as_deref(), Some("Leak"));
+        assert!(found.attributes.is_empty());
     }
 
     #[test]

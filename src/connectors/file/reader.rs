@@ -265,7 +265,12 @@ impl OneFile<'_> {
         }
         self.repaired += u64::from(is_repaired);
         let record = match &self.layout {
-            Layout::Jsonl => jsonl::record(line, &self.reading.source, self.reading.zone),
+            Layout::Jsonl => jsonl::record(
+                line,
+                &self.reading.source,
+                self.reading.zone,
+                &self.reading.config.columns,
+            ),
             Layout::Csv(header) => header.record(line, &self.reading.source),
         };
         record.map(Some)

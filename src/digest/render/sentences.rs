@@ -164,13 +164,18 @@ pub fn official(side: &OfficialSide) -> OfficialView {
     } else {
         " The difference is:"
     };
+    // Over all its windows, with whatever fits as well.
+    let fit = match side.fit.as_str() {
+        "" => String::new(),
+        fit => format!(" {}", sentence(fit)),
+    };
     let findings = side
         .findings
         .iter()
         .map(|finding| (kind(finding.kind).to_owned(), sentence(&finding.sentence)));
     OfficialView {
         sentence: format!(
-            "The official side, \u{201c}{}\u{201d}, has {} ({}); we count {}.{because}",
+            "The official side, \u{201c}{}\u{201d}, has {} ({}); we count {}.{fit}{because}",
             plain(&side.report, NAME_MAX),
             side.official,
             plain(&side.definition, SENTENCE_MAX),

@@ -19,6 +19,8 @@ use super::{FALSE_ALARMS, Filing, TOPIC_CONVERSATIONS_MIN, Tested, discoveries, 
 
 /// A topic's home surely has more than this share of it.
 const HOME_SHARE: f64 = 0.5;
+/// A second home has at least this share of the topic: less is a slip, however rare a one.
+const SECOND_HOME_SHARE: f64 = 0.1;
 /// Categories with misfiled conversations that are named.
 const NAMED_MAX: usize = 3;
 
@@ -36,7 +38,7 @@ struct Home<'a> {
 /// Topics with misfiled conversations.
 pub(super) fn misfiled(
     filing: &Filing<'_>,
-    facts: &[Fact],
+    facts: &[&Fact],
     window: &Window,
 ) -> Vec<(Vec<TopicId>, Finding)> {
     let mut homes = homes(filing);
@@ -107,8 +109,8 @@ fn second_homes<'a>(filing: &Filing<'_>, homes: &[Home<'a>]) -> BTreeSet<(&'a To
             let there = (by_place[key.as_str()] - count) as f64;
             let place = (there + 1.0) / (away + categories - 1.0);
             let p = Poisson::new(slips * place).map_or(1.0, |slips| slips.sf(count - 1));
-            // One alone is no home.
-            cells.push((home.topic, key.clone(), if *count > 1 { p } else { 1.0 }));
+            let is_small = (*count as f64) < SECOND_HOME_SHARE * home.all as f64 || *count == 1;
+            cells.push((home.topic, key.clone(), if is_small { 1.0 } else { p }));
         }
     }
     let chances: Vec<f64> = cells.iter().map(|(_, _, p)| *p).collect();
@@ -124,7 +126,7 @@ fn second_homes<'a>(filing: &Filing<'_>, homes: &[Home<'a>]) -> BTreeSet<(&'a To
 /// The conversations of these topics under these categories.
 fn keys_in(
     places: BTreeSet<(TopicId, String)>,
-    facts: &[Fact],
+    facts: &[&Fact],
     window: &Window,
 ) -> BTreeMap<TopicId, Vec<ConversationKey>> {
     let mut keys: BTreeMap<TopicId, Vec<ConversationKey>> = BTreeMap::new();

@@ -40,7 +40,7 @@ struct Filing<'a> {
 
 impl<'a> Filing<'a> {
     fn of(
-        facts: &[Fact],
+        facts: &[&Fact],
         window: &Window,
         labels: &'a BTreeMap<TopicId, String>,
         catch_all: &'a CatchAll,
@@ -52,7 +52,7 @@ impl<'a> Filing<'a> {
             labels,
             catch_all,
         };
-        for row in table(facts, window) {
+        for row in table(facts.iter().copied(), window) {
             let key = line_key(row.category.as_deref());
             if let (Some(key), Some(name)) = (&key, row.category) {
                 let shown = filing
@@ -149,7 +149,7 @@ fn out_of(count: u64, all: u64) -> String {
 /// Looks at the conversations opened in the window: for each topic, what the official categories do not show of it. `labels`
 /// name the topics in sentences.
 pub fn findings(
-    facts: &[Fact],
+    facts: &[&Fact],
     window: &Window,
     labels: &BTreeMap<TopicId, String>,
     catch_all: &CatchAll,
@@ -218,11 +218,16 @@ pub(super) mod testing {
         let labels = ["a", "b", "c"]
             .map(|id| (TopicId::from(id), format!("label {id}")))
             .into();
-        findings(&facts(rows), &week(), &labels, &CatchAll::default())
-            .into_values()
-            .flatten()
-            .filter(|finding| finding.kind == kind)
-            .collect()
+        findings(
+            &facts(rows).iter().collect::<Vec<_>>(),
+            &week(),
+            &labels,
+            &CatchAll::default(),
+        )
+        .into_values()
+        .flatten()
+        .filter(|finding| finding.kind == kind)
+        .collect()
     }
 
     /// Their topics and sentences.
@@ -246,15 +251,15 @@ mod tests {
         fn findings_do_not_depend_on_the_order_and_are_surely_what_they_say(
             facts in prop::collection::vec(any_fact(), 0..80),
         ) {
-            let found = findings(&facts, &week(), &BTreeMap::new(), &CatchAll::default());
+            let refs: Vec<&Fact> = facts.iter().collect();
+            let found = findings(&refs, &week(), &BTreeMap::new(), &CatchAll::default());
             for finding in found.values().flatten() {
                 let numbers = &finding.numbers;
                 let share = numbers.conversations as f64 / numbers.of as f64;
                 prop_assert!(numbers.low <= share && share <= numbers.high);
                 prop_assert!(numbers.p <= numbers.q && numbers.q <= FALSE_ALARMS);
             }
-            let mut reversed = facts;
-            reversed.reverse();
+            let reversed: Vec<&Fact> = facts.iter().rev().collect();
             prop_assert_eq!(findings(&reversed, &week(), &BTreeMap::new(), &CatchAll::default()), found);
         }
     }

@@ -42,7 +42,7 @@ struct Cut {
 
 /// Topics that changed their category among the conversations opened in `span`.
 pub fn moved(
-    facts: &[Fact],
+    facts: &[&Fact],
     span: &Window,
     calendar: &Calendar,
     labels: &BTreeMap<TopicId, String>,
@@ -259,7 +259,12 @@ mod tests {
             end: week().start + TimeDelta::days(days),
             ..week()
         };
-        moved(facts, &span, &Calendar::default(), &BTreeMap::new())
+        moved(
+            &facts.iter().collect::<Vec<_>>(),
+            &span,
+            &Calendar::default(),
+            &BTreeMap::new(),
+        )
     }
 
     #[test]

@@ -10,7 +10,11 @@ use super::{Tested, discoveries, share};
 
 /// The lines of a report of which we have nothing, though we have most of the others. The chance is that of having none of
 /// them by accident, were we to have as few of them as the other lines allow.
-pub fn unheard(lines: &[Difference], facts: &[Fact]) -> Vec<Finding> {
+pub fn unheard(lines: &[Difference], facts: &[&Fact]) -> Vec<Finding> {
+    let is_silent = |line: &Difference| line.has_official && line.official > 0 && line.ours == 0;
+    if !lines.iter().any(is_silent) {
+        return Vec::new();
+    }
     let known: BTreeSet<String> = facts
         .iter()
         .filter_map(|fact| line_key(fact.category.as_deref()))
@@ -19,7 +23,7 @@ pub fn unheard(lines: &[Difference], facts: &[Fact]) -> Vec<Finding> {
     let is_unheard = |line: &&Difference| {
         let key = line_key(line.category.as_deref());
         let is_known = key.is_none_or(|key| known.contains(&key));
-        line.has_official && size(line) > 0 && line.ours == 0 && !is_known
+        is_silent(line) && !is_known
     };
     let (official, ours) = lines
         .iter()
@@ -80,7 +84,7 @@ mod tests {
             official,
             has_official: true,
             ours,
-            causes: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -92,7 +96,7 @@ mod tests {
             line("Visit", 3, 0),
         ];
         let facts = facts(&[(48, Some("Heating"), "a"), (1, Some("visit "), "a")]);
-        let found = unheard(&lines, &facts);
+        let found = unheard(&lines, &facts.iter().collect::<Vec<_>>());
         assert_eq!(found.len(), 1);
         assert_eq!(
             found[0].sentence,
@@ -106,7 +110,8 @@ mod tests {
     #[test]
     fn one_missing_conversation_proves_nothing_where_much_is_missing() {
         let lines = [line("Heating", 50, 10), line("Fax", 7, 0)];
-        assert!(unheard(&lines, &facts(&[(10, Some("Heating"), "a")])).is_empty());
+        let facts = facts(&[(10, Some("Heating"), "a")]);
+        assert!(unheard(&lines, &facts.iter().collect::<Vec<_>>()).is_empty());
         assert!(unheard(&[line("Fax", 7, 0)], &[]).is_empty());
     }
 }

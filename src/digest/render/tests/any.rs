@@ -189,7 +189,7 @@ prop_compose! {
         let official = official.map(|(report, definition, official, ours, causes, findings)| {
             let causes = causes.into_iter().map(|(cause, conversations)| Cause { cause, conversations });
             let findings = findings.into_iter().map(|sentence| Finding::new(FindingKind::Moved, sentence));
-            OfficialSide { report, definition, official, ours, causes: causes.collect(), findings: findings.collect() }
+            OfficialSide { report, definition, official, ours, causes: causes.collect(), fit: String::new(), findings: findings.collect() }
         });
         Digest {
             version: 1, id: DigestId(id), cadence, window, start, end: start, zone,

@@ -113,6 +113,7 @@ CREATE TABLE conversations (
     priority TEXT COLLATE "C",
     csat DOUBLE PRECISION,
     reopens BIGINT NOT NULL,
+    tags TEXT COLLATE "C" NOT NULL DEFAULT '[]',
     language TEXT COLLATE "C" NOT NULL,
     text_hash TEXT COLLATE "C" NOT NULL,
     content_hash TEXT COLLATE "C" NOT NULL,
@@ -171,6 +172,7 @@ CREATE TABLE conversation_history (
     priority TEXT COLLATE "C",
     csat DOUBLE PRECISION,
     reopens BIGINT NOT NULL,
+    tags TEXT COLLATE "C" NOT NULL DEFAULT '[]',
     language TEXT COLLATE "C" NOT NULL,
     text_hash TEXT COLLATE "C" NOT NULL,
     topic TEXT COLLATE "C",
@@ -240,6 +242,16 @@ CREATE TABLE report_layouts (
     fingerprint TEXT COLLATE "C" PRIMARY KEY,
     choices TEXT COLLATE "C" NOT NULL,
     chosen_at BIGINT NOT NULL
+);
+
+-- What people confirmed that a report counts: only added to; the newest one of a report holds.
+CREATE TABLE report_definitions (
+    number BIGINT PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL,
+    metric TEXT COLLATE "C" NOT NULL,
+    definition TEXT COLLATE "C" NOT NULL,
+    confirmed_at BIGINT NOT NULL,
+    confirmed_by TEXT COLLATE "C" NOT NULL
 );
 
 CREATE TABLE digests (

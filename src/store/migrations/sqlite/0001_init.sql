@@ -112,6 +112,7 @@ CREATE TABLE conversations (
     priority TEXT,
     csat REAL,
     reopens INTEGER NOT NULL,
+    tags TEXT NOT NULL DEFAULT '[]',
     language TEXT NOT NULL,
     text_hash TEXT NOT NULL,
     content_hash TEXT NOT NULL,
@@ -170,6 +171,7 @@ CREATE TABLE conversation_history (
     priority TEXT,
     csat REAL,
     reopens INTEGER NOT NULL,
+    tags TEXT NOT NULL DEFAULT '[]',
     language TEXT NOT NULL,
     text_hash TEXT NOT NULL,
     topic TEXT,
@@ -239,6 +241,16 @@ CREATE TABLE report_layouts (
     fingerprint TEXT PRIMARY KEY NOT NULL,
     choices TEXT NOT NULL,
     chosen_at INTEGER NOT NULL
+) STRICT;
+
+-- What people confirmed that a report counts: only added to; the newest one of a report holds.
+CREATE TABLE report_definitions (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    confirmed_at INTEGER NOT NULL,
+    confirmed_by TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE digests (

@@ -1,4 +1,7 @@
-//! The results as tables: the files that `analyze` and `export` write, the API's rows. Pure.
+//! The results as tables: the files that `analyze` and `export` write, the API's rows. Pure. `official` makes those of the
+//! official side.
+
+mod official;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,10 +11,10 @@ use chrono::{DateTime, Utc};
 use crate::changes::{changes, first_seen};
 use crate::counting::{Counts, count_windows};
 use crate::model::{
-    Assignment, Cadence, Calendar, ConversationKey, Fact, OfficialReport, ReportBasis, ReportRow,
-    State, Topic, TopicId, Window,
+    Assignment, Cadence, Calendar, ConversationKey, Fact, OfficialReport, State, Topic, TopicId,
+    Window,
 };
-use crate::reconcile::{self, Difference};
+use crate::reconcile::{self, Reading};
 use crate::topics::trend::TrendParams;
 
 /// Everything that the tables are made of.
@@ -26,6 +29,10 @@ pub struct Results<'a> {
     pub calendar: &'a Calendar,
     /// The official reports.
     pub reports: &'a [OfficialReport],
+    /// What is known of each beside its numbers, in the same order.
+    pub readings: &'a [Reading],
+    /// Categories that say nothing, beside those with a telling name.
+    pub catch_all: &'a [String],
     /// What counts as a trend.
     pub trend: &'a TrendParams,
 }
@@ -97,6 +104,8 @@ impl Results<'_> {
             self.trends(&windows),
             self.reconciliation(&windows),
             self.differences(&windows),
+            self.causes(&windows),
+            self.findings(&windows),
         ]
     }
 
@@ -242,8 +251,8 @@ impl Results<'_> {
         let topics = self.by_id();
         let mut rows = Vec::new();
         for (cadence, windows) in all {
-            for (window, facts) in self.by_window(windows) {
-                for row in reconcile::table(&facts, window) {
+            for (window, facts) in self.by_window(windows, None) {
+                for row in reconcile::table(facts, window) {
                     let label = row.topic.as_ref().and_then(|id| topics.get(id));
                     rows.push(vec![
                         cadence.to_string(),
@@ -271,101 +280,6 @@ impl Results<'_> {
             rows,
         }
     }
-
-    /// `differences.csv`: official minus ours, one row for each cause.
-    fn differences(&self, all: &[(Cadence, Vec<(Window, Counts)>)]) -> Table {
-        let mut rows = Vec::new();
-        for (cadence, windows) in all {
-            for (window, facts) in self.by_window(windows) {
-                for line in self.window_differences(*cadence, window, &facts) {
-                    let difference = line.official - line.ours;
-                    rows.extend(line.causes.iter().map(|cause| {
-                        vec![
-                            cadence.to_string(),
-                            window.key.clone(),
-                            line.category.clone().unwrap_or_default(),
-                            line.official.to_string(),
-                            line.ours.to_string(),
-                            difference.to_string(),
-                            cause.cause.clone(),
-                            cause.conversations.to_string(),
-                        ]
-                    }));
-                }
-            }
-        }
-        Table {
-            name: "differences.csv",
-            header: vec![
-                "cadence",
-                "window",
-                "category",
-                "official",
-                "ours",
-                "difference",
-                "cause",
-                "conversations",
-            ],
-            rows,
-        }
-    }
-
-    /// Against the official report of the cadence; without one, against the conversations' own categories.
-    fn window_differences(
-        &self,
-        cadence: Cadence,
-        window: &Window,
-        facts: &[Fact],
-    ) -> Vec<Difference> {
-        let report = self.reports.iter().find(|report| report.cadence == cadence);
-        let (rows, basis) = match report {
-            Some(report) => (rows_of(report, &window.key), report.basis),
-            None => (
-                reconcile::own_categories(facts, window),
-                ReportBasis::Opened,
-            ),
-        };
-        // A report that says nothing of this window is not a report of zeros.
-        if rows.is_empty() {
-            return Vec::new();
-        }
-        reconcile::differences(facts, &rows, basis, window, false)
-    }
-
-    /// For each window, the conversations that were opened or closed in it.
-    fn by_window<'w>(&self, windows: &'w [(Window, Counts)]) -> Vec<(&'w Window, Vec<Fact>)> {
-        let mut parts: Vec<(&Window, Vec<Fact>)> = windows
-            .iter()
-            .map(|(window, _)| (window, Vec::new()))
-            .collect();
-        let place = |at: DateTime<Utc>| {
-            let place = windows.partition_point(|(window, _)| window.end <= at);
-            windows
-                .get(place)
-                .filter(|(window, _)| window.contains(at))
-                .map(|_| place)
-        };
-        for fact in self.facts {
-            let opened = place(fact.created_at);
-            let closed = fact
-                .closed_at
-                .and_then(place)
-                .filter(|closed| Some(*closed) != opened);
-            for place in opened.into_iter().chain(closed) {
-                parts[place].1.push(fact.clone());
-            }
-        }
-        parts
-    }
-}
-
-fn rows_of(report: &OfficialReport, key: &str) -> Vec<ReportRow> {
-    report
-        .rows
-        .iter()
-        .filter(|row| row.window == key)
-        .cloned()
-        .collect()
 }
 
 #[cfg(test)]
