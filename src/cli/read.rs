@@ -13,7 +13,7 @@ use crate::digest::render::{Format, Rendered, render};
 use crate::export::Results;
 use crate::model::{Cadence, DigestId};
 use crate::search::{SearchIndex, SearchRequest};
-use crate::steps;
+use crate::steps::{self, Verdict};
 use crate::store::Store;
 
 /// What `digest` does.
@@ -35,6 +35,14 @@ pub enum DigestCommand {
     Answers,
     /// Take an answer back
     Undo(answers::UndoArgs),
+    /// Compute one again from the database and check every number and quote; exit code 1 if anything differs
+    Verify {
+        /// Its id, such as weekly-2026-W13 [default: the newest]
+        id: Option<String>,
+        /// Every closed window, also those without a digest
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
 }
 
 /// Formats of `digest show`.
@@ -91,12 +99,15 @@ pub async fn digest(command: &DigestCommand, config: Config, json: bool) -> anyh
             ids.iter().for_each(|id| println!("{id}"));
             Ok(())
         }
+        DigestCommand::Verify { id, all } => {
+            let wanted = match all {
+                true => None,
+                false => Some(wanted(id.as_deref(), &ids)?),
+            };
+            verify(&store, wanted.as_ref(), json).await
+        }
         DigestCommand::Show { id, format } => {
-            let wanted = id
-                .as_deref()
-                .map(DigestId::from)
-                .or_else(|| ids.first().cloned());
-            let wanted = wanted.context("no digest was published yet")?;
+            let wanted = wanted(id.as_deref(), &ids)?;
             let found = store.digest(&wanted).await?;
             let (digest, _) = found.with_context(|| format!("there is no digest {wanted}"))?;
             let format = if json { FormatArg::Json } else { *format };
@@ -121,6 +132,52 @@ impl From<FormatArg> for Format {
             FormatArg::Teams => Format::Teams,
             FormatArg::Matrix => Format::Matrix,
         }
+    }
+}
+
+/// The digest that is named, else the newest.
+fn wanted(id: Option<&str>, ids: &[DigestId]) -> anyhow::Result<DigestId> {
+    let wanted = id.map(DigestId::from).or_else(|| ids.first().cloned());
+    wanted.context("no digest was published yet")
+}
+
+/// Verifies one digest, or all closed windows.
+async fn verify(store: &Store, id: Option<&DigestId>, json: bool) -> anyhow::Result<()> {
+    let verdicts = match id {
+        Some(id) => {
+            let verdict = steps::verify_digest(store, id).await?;
+            vec![verdict.with_context(|| format!("there is no digest {id}"))?]
+        }
+        None => steps::verify_all(store).await?,
+    };
+    if json {
+        print_json(&verdicts)?;
+    } else {
+        verdicts.iter().for_each(print_verdict);
+    }
+    let wrong = verdicts.iter().filter(|verdict| !verdict.fits).count();
+    let count = verdicts.len();
+    anyhow::ensure!(wrong == 0, "{wrong} of {count} do not fit the database");
+    Ok(())
+}
+
+fn print_verdict(verdict: &Verdict) {
+    let name = &verdict.name;
+    for problem in &verdict.problems {
+        println!("{name}: {problem}");
+    }
+    for note in &verdict.notes {
+        println!("{name}: note: {note}");
+    }
+    if verdict.fits {
+        let how = match verdict.is_recomputed {
+            true => "computed again, byte for byte the same",
+            false => "not computed again",
+        };
+        let (conversations, texts, quotes) = (verdict.conversations, verdict.texts, verdict.quotes);
+        println!(
+            "{name}: fits: {how}; {conversations} conversations, {texts} texts, {quotes} quotes"
+        );
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::answers::Heard;
 use crate::counting::{Counts, count_windows};
@@ -32,7 +33,7 @@ const SAMPLE_MAX: usize = 3;
 /// The words of a topic that an item shows.
 const TERMS_MAX: usize = 6;
 
-/// What a digest is made of.
+/// What a digest is made of. A new field goes into `Frozen` too, unless the store can give it as of any change.
 #[derive(Clone, Debug)]
 pub struct Inputs<'a> {
     /// What it is about.
@@ -62,7 +63,7 @@ pub struct Inputs<'a> {
 }
 
 /// An earlier window as readers were last told of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// Its key.
     pub window: String,

@@ -1,9 +1,14 @@
 //! The official side: what management publishes, as a table of category by window.
 
+use serde::{Deserialize, Serialize};
+
 use super::Cadence;
 
 /// What an official report says it counts, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum ReportBasis {
     /// Not stated.
     #[default]
@@ -37,7 +42,7 @@ impl ReportBasis {
 }
 
 /// One line of an official report.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReportRow {
     /// The window's key, such as `2026-W13` or `2026-03`.
     pub window: String,
@@ -58,7 +63,7 @@ impl ReportRow {
 }
 
 /// An official report, as imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfficialReport {
     /// Where it came from, such as the file's name.
     pub name: String,

@@ -1,7 +1,7 @@
 //! The nouns: plain data with public fields. No input or output, no wire formats, no decisions.
 //!
-//! Everything else in the crate talks in these types. `Digest` alone derives serde, because a
-//! published digest is stored as versioned JSON.
+//! Everything else in the crate talks in these types. Only `Digest` and what is frozen beside it derive serde, because
+//! a published digest is stored as versioned JSON.
 
 mod answered;
 mod category;

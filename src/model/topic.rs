@@ -1,11 +1,12 @@
 //! Topics: recurring subjects that live across windows, and what people did with them.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{ConversationKey, TopicId, Vector};
 
 /// A weighted word or phrase of a topic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Term {
     /// The word in its most frequent surface form.
     pub word: String,
@@ -14,16 +15,18 @@ pub struct Term {
 }
 
 /// A conversation that stands for its topic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exemplar {
     /// Which conversation.
     pub key: ConversationKey,
-    /// Its vector; new arrivals are compared with it.
+    /// Its vector; new arrivals are compared with it. No digest needs it.
+    #[serde(skip)]
     pub vector: Vector,
 }
 
 /// Whether a topic still takes conversations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TopicStatus {
     /// Takes new conversations.
     Live,
@@ -52,7 +55,7 @@ impl TopicStatus {
 }
 
 /// A named recurring subject.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Topic {
     /// Its id, derived from what it was discovered on; never changes.
     pub id: TopicId,
@@ -62,7 +65,8 @@ pub struct Topic {
     pub terms: Vec<Term>,
     /// Typical conversations, different from each other, nearest to the middle first.
     pub exemplars: Vec<Exemplar>,
-    /// Exact integer sum of its members' vectors: the direction of its middle.
+    /// Exact integer sum of its members' vectors: the direction of its middle. No digest needs it.
+    #[serde(skip)]
     pub centre: Vec<i64>,
     /// Least similarity (integer dot product) with which an arrival joins; learnt from its own spread.
     pub threshold: i32,

@@ -5,7 +5,7 @@
 pub const DIMENSIONS: usize = 384;
 
 /// A normalised vector times 127, rounded. All zeros stands for "no meaning": an empty text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vector(pub Box<[i8]>);
 
 impl Vector {

@@ -58,7 +58,8 @@ impl fmt::Display for Cadence {
 }
 
 /// The day on which weeks start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum WeekStart {
     /// ISO weeks.
     #[default]
@@ -68,7 +69,7 @@ pub enum WeekStart {
 }
 
 /// One interval of a cadence: from `start`, up to but without `end`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window {
     /// By day, week or month.
     pub cadence: Cadence,
@@ -88,12 +89,29 @@ impl Window {
 }
 
 /// The time zone and the day on which weeks start: what turns instants into windows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calendar {
     /// The configured zone.
+    #[serde(with = "zone_name")]
     pub zone: Tz,
     /// Monday, or Sunday.
     pub week_start: WeekStart,
+}
+
+/// A zone as its IANA name.
+mod zone_name {
+    use super::Tz;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(zone: &Tz, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(zone.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tz, D::Error> {
+        let name = String::deserialize(from)?;
+        name.parse()
+            .map_err(|_| D::Error::custom("no time zone has this name"))
+    }
 }
 
 impl Default for Calendar {

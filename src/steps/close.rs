@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::answers::Heard;
 use crate::app::App;
 use crate::changes::changes;
 use crate::counting::{Counts, count_windows};
-use crate::digest::{self, Inputs, Outcome, Published};
+use crate::digest::{Frozen, Outcome, Published};
 use crate::model::{Change, DestinationId, Fact, OfficialReport, SourceId, State, TopicId, Window};
-use crate::reconcile::{REACH, Reading};
-use crate::store::{Closed, ClosedWindow, Closing, Origin, WindowCount};
+use crate::reconcile::Reading;
+use crate::store::{Closed, ClosedWindow, Closing, Origin};
+
+use super::compute::{compute, rows, snapshot_around};
 
 /// How many earlier windows are looked through for late arrivals.
 const REVISED_WINDOWS: u32 = 4;
@@ -55,55 +58,21 @@ async fn count_and_close(
         config.calendar.window(window.cadence, first).start
     });
     let from = counted_from(app, window).max(begun.min(window.start));
-    let facts = facts_around(app, from, window.end, as_of).await?;
-    let opened_last = window.end - chrono::TimeDelta::microseconds(1);
-    let windows = count_windows(&facts, &config.calendar, window.cadence, from, opened_last);
-    let registry = super::registry(app).await?;
-    let edited = registry.edited();
-    let topics = registry.seen();
-    let muted: BTreeSet<TopicId> = topics
-        .iter()
-        .map(|topic| &topic.id)
-        .filter(|id| edited.is_muted(id))
-        .cloned()
-        .collect();
-    let changes = changes_of(app, &windows).await?;
-    super::asked::catch_up_and_count(app, window, &facts, now).await?;
+    let snapshot = snapshot_around(&app.store, from, window.end, as_of).await?;
+    super::asked::catch_up_and_count(app, window, &snapshot.facts, now).await?;
     let heard = super::heard::heard(app, window, is_newest).await?;
-    let reports = app.store.reports(window.cadence).await?;
-    let report = newest_with(&reports, &window.key);
-    let reading = reading_of(app, report).await?;
-    let incomplete: Vec<String> = incomplete.iter().map(ToString::to_string).collect();
-    let draft = digest::draft(&Inputs {
-        window,
-        calendar: &config.calendar,
-        facts: &facts,
-        topics: &topics,
-        muted: &muted,
-        changes: &changes,
-        report,
-        reading: &reading,
-        published: &published(app, window).await?,
-        incomplete_sources: &incomplete,
-        heard: &heard,
-        config: &config.digest,
-    });
-    let stored = app.store.conversations(&draft.keys()).await?;
-    let stored = stored
-        .into_iter()
-        .map(|one| (one.conversation.key.clone(), one))
-        .collect();
-    let counts = windows
-        .last()
-        .map(|(_, counts)| counts.clone())
-        .unwrap_or_default();
-    let outcome = digest::compose(&draft, &stored);
-    let recipients = recipients(app, window, is_newest);
+    let frozen = freeze(app, window, incomplete, (from, &snapshot.facts), heard).await?;
+    let inputs = frozen.to_json();
+    let computed = compute(&app.store, &inputs, &snapshot, as_of).await?;
     let origin = Origin {
         as_of,
-        read: draft.keys(),
+        read: computed.draft.keys(),
+        inputs,
+        proof: computed.proof.to_json(),
     };
-    let closing = closing(window, &counts, outcome, recipients, origin, now);
+    let counts = computed.counts;
+    let recipients = recipients(app, window, is_newest);
+    let closing = closing(window, &counts, computed.outcome, recipients, origin, now);
     let reason = closing.closed.reason.clone();
     let closed = app.store.close_window(&closing).await?;
     if closed == Closed::Written {
@@ -121,22 +90,55 @@ async fn count_and_close(
     Ok(closed)
 }
 
-/// The conversations of a stretch of windows, and those near its edges: a report's own windows may begin and end elsewhere.
-async fn facts_around(
-    app: &App,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-    as_of: i64,
-) -> anyhow::Result<Vec<Fact>> {
-    let facts = app.store.facts(from - REACH, until + REACH).await?;
-    app.store.with_earlier(facts, as_of).await
-}
-
 /// What is known of the report beside its numbers.
 async fn reading_of(app: &App, report: Option<&OfficialReport>) -> anyhow::Result<Reading> {
     match report {
         Some(report) => app.store.reading(report, &app.config.report_zones).await,
         None => Ok(Reading::default()),
+    }
+}
+
+/// What the digest is computed from beside the conversations, as it is now.
+async fn freeze(
+    app: &App,
+    window: &Window,
+    incomplete: &[SourceId],
+    (from, facts): (DateTime<Utc>, &[Fact]),
+    heard: Heard,
+) -> anyhow::Result<Frozen> {
+    let config = &app.config;
+    let last = window.end - chrono::TimeDelta::microseconds(1);
+    let windows = count_windows(facts, &config.calendar, window.cadence, from, last);
+    let registry = super::registry(app).await?;
+    let edited = registry.edited();
+    let mut topics = registry.seen();
+    let occurs: BTreeSet<&TopicId> = facts.iter().filter_map(topic_of).collect();
+    topics.retain(|topic| occurs.contains(&topic.id));
+    let muted = topics.iter().map(|topic| &topic.id);
+    let muted = muted.filter(|id| edited.is_muted(id)).cloned().collect();
+    let reports = app.store.reports(window.cadence).await?;
+    let report = newest_with(app, reports, window, from);
+    let reading = reading_of(app, report.as_ref()).await?;
+    Ok(Frozen {
+        window: window.clone(),
+        counted_from: from,
+        calendar: config.calendar,
+        changes: changes_of(app, &windows).await?,
+        muted,
+        topics,
+        report,
+        reading,
+        published: published(app, window).await?,
+        incomplete_sources: incomplete.iter().map(ToString::to_string).collect(),
+        heard,
+        config: config.digest.clone(),
+    })
+}
+
+fn topic_of(fact: &Fact) -> Option<&TopicId> {
+    match &fact.state {
+        State::Assigned(topic) => Some(topic),
+        State::Unassigned | State::Excluded(_) => None,
     }
 }
 
@@ -179,11 +181,22 @@ async fn changes_of(
     Ok(changes(windows, last, &seen, &app.config.trend))
 }
 
-/// The newest report that says something of this window.
-fn newest_with<'a>(reports: &'a [OfficialReport], key: &str) -> Option<&'a OfficialReport> {
-    reports
-        .iter()
-        .find(|report| report.rows.iter().any(|row| row.window == key))
+/// The newest report that says something of this window, with its lines of the windows that are counted: a definition must
+/// hold for all of them, and all of it would be too much to freeze.
+fn newest_with(
+    app: &App,
+    reports: Vec<OfficialReport>,
+    window: &Window,
+    from: DateTime<Utc>,
+) -> Option<OfficialReport> {
+    let is_counted = |key: &str| {
+        let of = app.window(window.cadence, key);
+        of.is_none_or(|of| of.start >= from && of.end <= window.end)
+    };
+    let is_of = |report: &OfficialReport| report.rows.iter().any(|row| row.window == window.key);
+    let mut report = reports.into_iter().find(is_of)?;
+    report.rows.retain(|row| is_counted(&row.window));
+    Some(report)
 }
 
 /// Earlier windows as readers were last told of them.
@@ -263,22 +276,9 @@ fn closing(
             digest: digest.as_ref().map(|digest| digest.id.clone()),
             reason,
         },
-        counts: frozen(counts),
+        counts: rows(counts),
         digest,
         destinations,
         origin,
     }
-}
-
-fn frozen(counts: &Counts) -> Vec<WindowCount> {
-    let row = |(state, tally): (&State, &crate::counting::Tally)| WindowCount {
-        state: state.name(),
-        topic: match state {
-            State::Assigned(topic) => Some(topic.clone()),
-            _ => None,
-        },
-        conversations: tally.conversations,
-        customers: tally.customers.len() as u64,
-    };
-    counts.by_state.iter().map(row).collect()
 }

@@ -4,10 +4,12 @@
 mod answer;
 mod asked;
 mod close;
+mod compute;
 mod embed;
 mod heard;
 mod official;
 mod renew;
+mod verify;
 mod why;
 
 use anyhow::Context;
@@ -26,6 +28,7 @@ pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use official::{official, own_report};
 pub use renew::renew;
+pub use verify::{Verdict, verify_all, verify_digest};
 pub use why::{Why, beginning, why};
 
 /// Pages that are pulled before the daemon looks again whether something else is due.

@@ -22,11 +22,14 @@ use crate::model::{
 pub(super) const MERGED_INTO: &str = "merged_into";
 
 /// What `stored` reads, in its order.
-const STORED: &str = "SELECT c.source, c.id, c.kind, COALESCE(c.created_at, c.updated_at), \
+pub(super) const STORED_COLUMNS: &str = "c.source, c.id, c.kind, COALESCE(c.created_at, c.updated_at), \
     c.updated_at, c.closed_at, c.status, c.category, c.account, c.requester, c.channel, c.product, \
     c.priority, c.csat, c.reopens, c.exclusion, c.merged_into, c.text_hash, c.language, w.subject, \
-    w.messages, w.tags, w.attributes, w.url, w.text, c.change_number, c.topic \
-    FROM conversations c LEFT JOIN words w ON w.source = c.source AND w.id = c.id";
+    w.messages, w.tags, w.attributes, w.url, w.text";
+
+/// Where whole conversations are read, as they are now.
+const STORED: &str = "c.change_number, c.topic FROM conversations c \
+                      LEFT JOIN words w ON w.source = c.source AND w.id = c.id";
 
 /// What `fact` reads, in its order.
 pub(super) const FACT: &str = "SELECT source, id, kind, created_at, closed_at, stored_at, category, \
@@ -35,9 +38,11 @@ pub(super) const FACT: &str = "SELECT source, id, kind, created_at, closed_at, s
 impl Store {
     /// One conversation; of a deleted one its tombstone.
     pub async fn conversation(&self, key: &ConversationKey) -> anyhow::Result<Option<Stored>> {
-        let ask = composed(format!("{STORED} WHERE c.source = $1 AND c.id = $2"))
-            .bind(plain(key.source.as_str()))
-            .bind(plain(&key.id));
+        let ask = composed(format!(
+            "SELECT {STORED_COLUMNS}, {STORED} WHERE c.source = $1 AND c.id = $2"
+        ))
+        .bind(plain(key.source.as_str()))
+        .bind(plain(&key.id));
         self.read_first(ask, stored).await
     }
 
@@ -52,7 +57,7 @@ impl Store {
         for (source, ids) in by_source {
             let listed = self.inner.dialect.listed(ListParameter::Second);
             let ask = composed(format!(
-                "{STORED} WHERE c.source = $1 AND c.id IN ({listed})"
+                "SELECT {STORED_COLUMNS}, {STORED} WHERE c.source = $1 AND c.id IN ({listed})"
             ));
             let ask = ask.bind(plain(source)).bind(json_list(ids.into_iter()));
             for one in all(&mut connection, ask, stored).await? {
@@ -87,7 +92,7 @@ impl Store {
     /// The feed: what changed after a number, in order. A conversation that changed twice comes once, as it is now.
     pub async fn changes_after(&self, number: i64, limit: u32) -> anyhow::Result<Vec<Changed>> {
         let ask = composed(format!(
-            "{STORED} WHERE c.change_number > $1 ORDER BY c.change_number LIMIT $2"
+            "SELECT {STORED_COLUMNS}, {STORED} WHERE c.change_number > $1 ORDER BY c.change_number LIMIT $2"
         ));
         let ask = ask.bind(number).bind(i64::from(limit));
         self.read_all(ask, |row| {
@@ -168,7 +173,7 @@ pub(super) fn fact(row: &AnyRow) -> anyhow::Result<Fact> {
     })
 }
 
-fn stored(row: &AnyRow) -> anyhow::Result<Stored> {
+pub(super) fn stored(row: &AnyRow) -> anyhow::Result<Stored> {
     let text = |column| -> anyhow::Result<String> {
         Ok(get::<Option<String>>(row, column)?.unwrap_or_default())
     };

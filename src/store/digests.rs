@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, Utc};
-use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 
+use super::closings::write_origin;
 use super::sql::{ManyRows, count, first, get, instant, plain, run, sql, whole, word};
 use super::{Closed, ClosedWindow, Closing, DeliveryState, Store, WindowCount, Writing};
+use crate::digest::canonical;
 use crate::model::{Cadence, Digest, DigestId, TopicId};
 
 impl Store {
@@ -31,8 +32,9 @@ impl Store {
         if writing.last_committed != closing.origin.as_of {
             return Ok(Closed::Outdated);
         }
+        let mut sha256 = None;
         if let Some(digest) = &closing.digest {
-            write_digest(&mut writing, digest, closed.closed_at).await?;
+            sha256 = Some(write_digest(&mut writing, digest, closed.closed_at).await?);
             write_deliveries(&mut writing, closing).await?;
         }
         let add = sql(
@@ -50,6 +52,7 @@ impl Store {
         run(writing.connection(), add).await?;
         note_read(&mut writing, closing).await?;
         write_counts(&mut writing, closing).await?;
+        write_origin(&mut writing, closing, sha256.as_deref()).await?;
         writing.commit().await?;
         Ok(Closed::Written)
     }
@@ -156,15 +159,13 @@ fn check(closing: &Closing) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes a digest; its content hash.
 async fn write_digest(
     writing: &mut Writing,
     digest: &Digest,
     now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let content = serde_json::to_string(digest)
-        .with_context(|| format!("digest {} cannot be written as JSON", digest.id))?;
-    let bytes = Sha256::digest(content.as_bytes());
-    let sha256: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+) -> anyhow::Result<String> {
+    let (content, sha256) = canonical(digest);
     let add = sql(
         "INSERT INTO digests (id, cadence, window_key, starts_at, ends_at, created_at, \
                    sha256, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -176,10 +177,10 @@ async fn write_digest(
         .bind(digest.start.timestamp_micros())
         .bind(digest.end.timestamp_micros())
         .bind(now.timestamp_micros())
-        .bind(sha256)
+        .bind(sha256.clone())
         .bind(content);
     run(writing.connection(), add).await?;
-    Ok(())
+    Ok(sha256)
 }
 
 async fn write_deliveries(writing: &mut Writing, closing: &Closing) -> anyhow::Result<()> {

@@ -5,14 +5,24 @@ use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 
 use super::sql::get;
+use crate::digest::Fingerprint;
 use crate::model::{Exclusion, Fact, State};
 
-/// A SHA-256.
-pub type Fingerprint = [u8; 32];
-
 /// The fingerprint as 64 hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The inverse of `hex`; none if it is not one.
+pub(super) fn from_hex(text: &str) -> Option<Fingerprint> {
+    let mut bytes = Fingerprint::default();
+    if text.len() != 2 * bytes.len() || !text.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(bytes)
 }
 
 /// Fields one after the other, so that no two lists of fields give the same bytes.
@@ -34,8 +44,25 @@ impl Fields {
     }
 }
 
-/// What counting saw of a conversation, and which text it had then.
-pub(super) fn of_fact(fact: &Fact, text_hash: &str) -> Fingerprint {
+/// Who the customer was, how it was tagged and which text it had: what `forget` erases. Nobody who does not have the text can guess what is
+/// under it.
+pub(super) fn of_identity(fact: &Fact, text_hash: &str) -> Fingerprint {
+    let mut fields = Fields(Sha256::new());
+    for text in [
+        fact.customer.as_deref(),
+        fact.account.as_deref(),
+        Some(text_hash),
+    ] {
+        fields.text(text);
+    }
+    for tag in &fact.tags {
+        fields.text(Some(tag));
+    }
+    fields.finish()
+}
+
+/// What counting saw of a conversation, with the fingerprint of its identity.
+pub(super) fn of_fact(fact: &Fact, identity: &Fingerprint) -> Fingerprint {
     // Destructured, so that a new field cannot be forgotten here. One that is added after a release is fed only where it
     // has a value, so that older fingerprints stay.
     let Fact {
@@ -45,12 +72,12 @@ pub(super) fn of_fact(fact: &Fact, text_hash: &str) -> Fingerprint {
         closed_at,
         stored_at,
         category,
-        customer,
-        account,
+        customer: _,
+        account: _,
         product,
         csat,
         reopens,
-        tags,
+        tags: _,
         // Rows of their own.
         earlier: _,
         state,
@@ -61,20 +88,11 @@ pub(super) fn of_fact(fact: &Fact, text_hash: &str) -> Fingerprint {
         State::Excluded(reason) => (Exclusion::as_str(*reason), None),
     };
     let mut fields = Fields(Sha256::new());
-    for text in [
-        key.source.as_str(),
-        &key.id,
-        kind.as_str(),
-        state,
-        text_hash,
-    ] {
+    for text in [key.source.as_str(), &key.id, kind.as_str(), state] {
         fields.text(Some(text));
     }
-    for text in [topic, category.as_deref(), customer.as_deref()] {
+    for text in [topic, category.as_deref(), product.as_deref()] {
         fields.text(text);
-    }
-    for text in [account, product] {
-        fields.text(text.as_deref());
     }
     for number in [
         Some(created_at.timestamp_micros()),
@@ -85,19 +103,14 @@ pub(super) fn of_fact(fact: &Fact, text_hash: &str) -> Fingerprint {
     ] {
         fields.number(number);
     }
-    for tag in tags {
-        fields.text(Some(tag));
-    }
+    fields.0.update(identity);
     fields.finish()
 }
 
-/// The columns of words that `of_words` takes, in its order.
-pub(super) const WORDS: &str = "source, id, subject, messages, tags, attributes, url, text";
-
-/// All words of a conversation, as they lie in the row from `from` on.
-pub(super) fn of_words(row: &AnyRow, from: usize) -> anyhow::Result<Fingerprint> {
+/// All words of a conversation: the columns source, id, subject, messages, tags, attributes, url and text of a row.
+pub(super) fn of_words(row: &AnyRow, columns: [usize; 8]) -> anyhow::Result<Fingerprint> {
     let mut fields = Fields(Sha256::new());
-    for column in from..from + 8 {
+    for column in columns {
         fields.text(get::<Option<&str>>(row, column)?);
     }
     Ok(fields.finish())
@@ -122,10 +135,13 @@ mod tests {
         others[7].reopens += 1;
         others[8].state = State::Excluded(Exclusion::Spam);
         others[9].tags.push("vip".to_owned());
-        let first = of_fact(&fact, "aa");
-        assert_ne!(of_fact(&fact, "ab"), first);
+        let whole = |fact: &Fact, hash: &str| of_fact(fact, &of_identity(fact, hash));
+        let first = whole(&fact, "aa");
+        assert_ne!(whole(&fact, "ab"), first);
+        assert_eq!(from_hex(&hex(&first)), Some(first));
+        assert_eq!(from_hex("zz"), None);
         for other in others {
-            assert_ne!(of_fact(&other, "aa"), first, "{other:?}");
+            assert_ne!(whole(&other, "aa"), first, "{other:?}");
         }
     }
 }

@@ -14,7 +14,8 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
 use super::conversations::{FACT, exclusion, fact, key};
-use super::fingerprint::{WORDS, hex, of_fact, of_words};
+use super::fingerprint::{hex, of_identity, of_words};
+use super::snapshot::WORDS;
 use super::sql::{ManyRows, all, composed, get, instant, optional_instant, run, sql};
 use super::{Store, Writing};
 use crate::model::{ConversationKey, Earlier, Fact};
@@ -99,12 +100,13 @@ pub(super) async fn erase(
         ));
         let ask = ask.bind(key.source.0.clone()).bind(key.id.clone());
         let versions = all(writing.connection(), ask, |row| {
-            Ok((of_fact(&fact(row)?, get(row, 15)?), get::<i64>(row, 16)?))
+            let identity = of_identity(&fact(row)?, get(row, 15)?);
+            Ok((identity, get::<i64>(row, 16)?))
         });
         for (fingerprint, from) in versions.await? {
             let erase = sql(
-                "UPDATE conversation_history SET account = NULL, requester = NULL, tags = '[]', erased_at = $4, \
-                 fingerprint = $5 WHERE source = $1 AND id = $2 AND from_change = $3",
+                "UPDATE conversation_history SET account = NULL, requester = NULL, text_hash = '', tags = '[]', \
+                 erased_at = $4, fingerprint = $5 WHERE source = $1 AND id = $2 AND from_change = $3",
             );
             run_erase(writing, erase, key, from, now, &fingerprint).await?;
         }
@@ -114,7 +116,10 @@ pub(super) async fn erase(
         ));
         let ask = ask.bind(key.source.0.clone()).bind(key.id.clone());
         let versions = all(writing.connection(), ask, |row| {
-            Ok((of_words(row, 0)?, get::<i64>(row, 8)?))
+            Ok((
+                of_words(row, [0, 1, 2, 3, 4, 5, 6, 7])?,
+                get::<i64>(row, 8)?,
+            ))
         });
         for (fingerprint, from) in versions.await? {
             let erase = sql(

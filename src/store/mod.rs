@@ -4,6 +4,7 @@
 //! turns a row into its struct. Times are microseconds, flags 0 or 1, JSON is text, vectors are bytes.
 
 mod answers;
+mod closings;
 mod conversations;
 mod definitions;
 mod deliveries;
@@ -20,6 +21,7 @@ mod pages;
 mod progress;
 mod reports;
 mod rows;
+mod snapshot;
 mod sql;
 mod summaries;
 mod topics;
@@ -212,6 +214,10 @@ pub struct Origin {
     pub as_of: i64,
     /// Conversations whose words were read; these words are kept for as long as the digest.
     pub read: Vec<ConversationKey>,
+    /// The frozen inputs as JSON.
+    pub inputs: String,
+    /// Hashes of all of it, as JSON.
+    pub proof: String,
 }
 
 /// What became of a closing.
@@ -280,8 +286,10 @@ impl Writing {
 }
 
 pub use answers::{AskedWindow, LinkUse};
+pub use closings::{DigestRow, Sealed};
 pub use definitions::Confirmed;
 pub use reports::{Kept, KnownLayout, ReportVersion};
+pub use snapshot::ReadWords;
 pub use summaries::TopicSpan;
 
 impl Store {

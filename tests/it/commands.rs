@@ -728,6 +728,8 @@ fn people_can_be_forgotten(path: &Path, rows: &[Row]) {
         "1 conversations erased\n"
     );
     assert_eq!(hits("after:2000-01-01"), all - 1);
+    let verified = done(path, &["digest", "verify", "--all"]);
+    assert!(verified.contains("1 conversation was erased"), "{verified}");
     let said = groundswell(path, &["forget", "--conversation", "desk/nobody"]);
     assert_eq!(said.code, 1);
     assert_one_sentence(
@@ -743,6 +745,7 @@ fn the_backup_is_a_database(path: &Path, count: usize) {
     std::fs::copy(path.join("copy.db"), restored.join("groundswell.db")).unwrap();
     write(&restored, "groundswell.toml", "data_dir = \".\"\n");
     done(&restored, &["export", "--out", "tables"]);
+    done(&restored, &["digest", "verify", "--all"]);
     assert_eq!(
         table(&read(&restored, "tables/assignments.csv")).len(),
         count

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::support::{
-    Mood, Receiver, Serving, eventually, folder_with, jsonl, loud_week, moved_to_now,
+    Mood, Receiver, Serving, done, eventually, folder_with, jsonl, loud_week, moved_to_now,
 };
 
 fn config(url: &str) -> String {
@@ -95,6 +95,8 @@ async fn kill_9_at_any_moment_counts_nothing_twice_and_posts_nothing_new_twice()
     let assignments = serving.api("tables/assignments").await;
     let log = serving.terminate().await.1;
     assert!(!log.contains("ERROR"), "{log}");
+    let verified = done(&path, &["digest", "verify", "--all"]);
+    assert!(!verified.contains("not computed again"), "{verified}");
 
     // Whoever was never killed says the same of every conversation.
     let (_folder, path) = folder_with(&config(&receiver.url));

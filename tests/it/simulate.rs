@@ -14,6 +14,7 @@ use groundswell::counting::count_windows;
 use groundswell::export::Results;
 use groundswell::model::{Cadence, Calendar, ConversationKey, Exclusion};
 use groundswell::search::SearchRequest;
+use groundswell::steps;
 use groundswell::store::DeliveryState;
 use serde_json::{Value, json};
 
@@ -261,6 +262,7 @@ impl World {
         self.check_index().await;
         self.check_windows().await;
         self.check_deliveries().await;
+        self.check_digests().await;
         let before = self.everything().await;
         assert!(self.tick(u32::MAX).await);
         assert!(
@@ -416,6 +418,14 @@ impl World {
             .filter_map(|key| Some(format!("{}.md", key.strip_suffix("/folder")?)))
             .collect();
         assert_eq!(names, folder, "{}", self.name);
+    }
+
+    /// Whatever was changed and deleted since, every closed window is computed again byte for byte.
+    async fn check_digests(&self) {
+        for verdict in steps::verify_all(&self.app().store).await.unwrap() {
+            let fits = verdict.fits && verdict.is_recomputed;
+            assert!(fits, "{}: {verdict:#?}", self.name);
+        }
     }
 
     /// All that is stored and was decided, as one text.

@@ -34,6 +34,7 @@ pub async fn close(store: &Store, window: &str, read: &[&str]) -> i64 {
         origin: Origin {
             as_of,
             read: read.iter().copied().map(key).collect(),
+            ..Origin::default()
         },
     };
     assert_eq!(store.close_window(&closing).await.unwrap(), Closed::Written);
@@ -99,7 +100,7 @@ async fn a_change_while_counting_makes_the_closing_outdated(store: Store) {
         destinations: Vec::new(),
         origin: Origin {
             as_of: store.last_change().await.unwrap() - 1,
-            read: Vec::new(),
+            ..Origin::default()
         },
     };
     let outcome = store.close_window(&closing).await.unwrap();

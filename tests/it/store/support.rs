@@ -34,6 +34,15 @@ pub struct Fresh {
 }
 
 impl Fresh {
+    /// A database that is there already.
+    pub fn at(location: Location) -> Self {
+        Self {
+            location,
+            _folder: None,
+            server: None,
+        }
+    }
+
     /// A connection beside the store, for what the store would never do.
     pub async fn raw(&self) -> AnyConnection {
         sqlx::any::install_default_drivers();

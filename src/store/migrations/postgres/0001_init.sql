@@ -148,7 +148,7 @@ CREATE TABLE words (
 -- Versions that were replaced: what a closed window counted, and what an official report may have
 -- counted. Each held from its own change up to, not including, the one that replaced it. A time
 -- stands where the source replaced it, none where only its topic changed. `forget` leaves the
--- fingerprint of what it erased.
+-- fingerprint of who and what it erased.
 CREATE TABLE conversation_history (
     source TEXT COLLATE "C" NOT NULL,
     id TEXT COLLATE "C" NOT NULL,
@@ -178,6 +178,7 @@ CREATE TABLE conversation_history (
     topic TEXT COLLATE "C",
     PRIMARY KEY (source, id, from_change)
 );
+CREATE INDEX conversation_history_by_end ON conversation_history (to_change);
 
 -- The same of words, only where a closing had read them.
 CREATE TABLE word_history (
@@ -277,6 +278,18 @@ CREATE TABLE windows (
     PRIMARY KEY (cadence, window_key)
 );
 CREATE INDEX windows_by_as_of ON windows (as_of);
+
+-- What a closed window was computed from: the small inputs as JSON, and hashes of the rest. The seal is a
+-- hash of all that the closing wrote.
+CREATE TABLE closings (
+    cadence TEXT COLLATE "C" NOT NULL,
+    window_key TEXT COLLATE "C" NOT NULL,
+    inputs TEXT COLLATE "C" NOT NULL,
+    proof TEXT COLLATE "C" NOT NULL,
+    seal TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (cadence, window_key),
+    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+);
 
 -- The topic is empty where a state has none.
 CREATE TABLE window_counts (

@@ -147,7 +147,7 @@ CREATE TABLE words (
 -- Versions that were replaced: what a closed window counted, and what an official report may have
 -- counted. Each held from its own change up to, not including, the one that replaced it. A time
 -- stands where the source replaced it, none where only its topic changed. `forget` leaves the
--- fingerprint of what it erased.
+-- fingerprint of who and what it erased.
 CREATE TABLE conversation_history (
     source TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -177,6 +177,7 @@ CREATE TABLE conversation_history (
     topic TEXT,
     PRIMARY KEY (source, id, from_change)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX conversation_history_by_end ON conversation_history (to_change);
 
 -- The same of words, only where a closing had read them.
 CREATE TABLE word_history (
@@ -276,6 +277,18 @@ CREATE TABLE windows (
     PRIMARY KEY (cadence, window_key)
 ) STRICT;
 CREATE INDEX windows_by_as_of ON windows (as_of);
+
+-- What a closed window was computed from: the small inputs as JSON, and hashes of the rest. The seal is a
+-- hash of all that the closing wrote.
+CREATE TABLE closings (
+    cadence TEXT NOT NULL,
+    window_key TEXT NOT NULL,
+    inputs TEXT NOT NULL,
+    proof TEXT NOT NULL,
+    seal TEXT NOT NULL,
+    PRIMARY KEY (cadence, window_key),
+    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+) STRICT;
 
 -- The topic is empty where a state has none.
 CREATE TABLE window_counts (
