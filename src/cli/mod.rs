@@ -12,6 +12,7 @@ mod parts;
 mod read;
 mod report;
 mod serve;
+mod suggestions;
 mod topics;
 
 use std::collections::BTreeMap;

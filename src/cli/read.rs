@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::answers;
 use super::output::print_json;
+use super::suggestions;
 use crate::app::location;
 use crate::config::Config;
 use crate::digest::render::{Format, Rendered, render};
@@ -29,6 +30,10 @@ pub enum DigestCommand {
         #[arg(long, value_enum, default_value_t = FormatArg::Text)]
         format: FormatArg,
     },
+    /// List the suggestions of all digests: where they stand, and what became of what was done
+    Suggestions(suggestions::SuggestionsArgs),
+    /// Accept a suggestion, reject it, or say that it was done
+    Decide(suggestions::DecideArgs),
     /// Answer an item of a digest: confirm it, dispute it, or pin a conversation as evidence
     Answer(answers::AnswerArgs),
     /// List what readers answered, newest first
@@ -94,6 +99,8 @@ pub async fn digest(command: &DigestCommand, config: Config, json: bool) -> anyh
         DigestCommand::Answer(args) => answers::answer(&store, &config, args, json).await,
         DigestCommand::Answers => answers::list(&store, json).await,
         DigestCommand::Undo(args) => answers::undo(&store, &config, args, json).await,
+        DigestCommand::Suggestions(args) => suggestions::list(args, &store, &config, json).await,
+        DigestCommand::Decide(args) => suggestions::decide(args, &store, &config, json).await,
         DigestCommand::List if json => print_json(&ids),
         DigestCommand::List => {
             ids.iter().for_each(|id| println!("{id}"));

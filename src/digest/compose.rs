@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{ConversationKey, Digest, Finding, FindingKind, Item, Stored, Suggestion};
 
 use super::draft::{Candidate, Draft, shown_terms};
+use super::followup::{Now, Past};
+use super::gate::{self, Case, HeldTopic, Passed, Read};
 use super::handling::{Handling, Weights};
 use super::quotes;
 use super::rank::{self, Stakes};
-use super::rules::{self, Claim, RULES, Rule, TopicFacts};
+use super::rules::{self, Claim, Fired, RULES, Rule, TopicFacts};
 use super::signals::Signals;
 
 /// What came of a window.
@@ -23,9 +25,9 @@ pub enum Outcome {
 
 /// Finishes a draft. `stored` holds the conversations of `Draft::keys`; one that is missing is not read and not quoted.
 pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Outcome {
-    let judged = judge_all(draft, stored);
-    if let Some(reason) = silence(draft, judged.len()) {
-        return Outcome::Nothing(reason);
+    let (judged, held) = pass(draft, judge_all(draft, stored));
+    if judged.is_empty() {
+        return Outcome::Nothing(silence(draft, held));
     }
     let picked = pick(judged, draft.config.items_max);
     let mut digest = draft.frame.clone();
@@ -37,6 +39,67 @@ pub fn compose(draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Out
     let quotes_max = draft.config.quotes_max;
     draft.answers.tell(&mut digest, stored, quotes_max);
     Outcome::Digest(Box::new(digest))
+}
+
+/// Lets the topics that speak through the gate, and says why the others are held.
+fn pass<'a>(draft: &Draft, read: Vec<Spoken<'a>>) -> (Vec<Judged<'a>>, Vec<HeldTopic>) {
+    let past = Past::new(
+        &draft.said,
+        &draft.decisions,
+        &draft.window,
+        &draft.calendar,
+        draft.config.remind_after,
+    );
+    let (mut judged, mut held) = (Vec::new(), draft.held.clone());
+    for spoken in read {
+        let candidate = spoken.candidate;
+        match gate::verdict(&case(&spoken, &past), &draft.config) {
+            Ok(passed) => judged.extend(speak(spoken, passed)),
+            Err(reason) => held.push(HeldTopic {
+                label: candidate.topic.label.clone(),
+                conversations: candidate.facts.conversations,
+                held: reason,
+            }),
+        }
+    }
+    (judged, held)
+}
+
+/// What the gate looks at once a topic's words were read.
+fn case(spoken: &Spoken<'_>, past: &Past<'_>) -> Case {
+    let facts = &spoken.facts;
+    let read = spoken.fired.first().map_or(Read::Silent, |(rule, _)| {
+        Read::Speaks(past.judge(&Now {
+            topic: &spoken.candidate.topic.id,
+            rule: rule.name,
+            change: &facts.change,
+            findings: &facts.findings,
+            conversations: facts.conversations,
+        }))
+    });
+    Case {
+        is_muted: false,
+        conversations: facts.conversations,
+        customers: spoken.candidate.customers_max,
+        stability: spoken.candidate.topic.stability,
+        read,
+    }
+}
+
+fn speak(spoken: Spoken<'_>, passed: Passed) -> Option<Judged<'_>> {
+    let suggestion = rules::suggestion(&spoken.facts, &spoken.fired)?;
+    let (rule, first) = spoken.fired.first()?;
+    Some(Judged {
+        candidate: spoken.candidate,
+        rule,
+        claim: first.claim,
+        suggestion: Suggestion {
+            id: passed.id,
+            ..suggestion
+        },
+        earlier: passed.earlier,
+        facts: spoken.facts,
+    })
 }
 
 /// The items that matter most, in their order.
@@ -59,16 +122,24 @@ fn pick(judged: Vec<Judged<'_>>, most: usize) -> Vec<Judged<'_>> {
         .collect()
 }
 
-/// A topic for which a rule fired.
+/// A topic whose words were read, with the rules that fire for it.
+struct Spoken<'a> {
+    candidate: &'a Candidate,
+    facts: TopicFacts,
+    fired: Vec<(&'static Rule, Fired)>,
+}
+
+/// A topic that passed the gate.
 struct Judged<'a> {
     candidate: &'a Candidate,
     facts: TopicFacts,
     rule: &'static Rule,
     claim: Claim,
     suggestion: Suggestion,
+    earlier: Vec<String>,
 }
 
-fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Vec<Judged<'a>> {
+fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Vec<Spoken<'a>> {
     let mut read = read_all(draft, stored);
     // Of a lumped category one topic speaks, the largest that has nothing more telling to say; lest the same is said thrice.
     let mut spoken: BTreeSet<String> = BTreeSet::new();
@@ -82,9 +153,12 @@ fn judge_all<'a>(draft: &'a Draft, stored: &BTreeMap<ConversationKey, Stored>) -
             facts.speaks_for_lump = !has_more_telling && spoken.insert(lump);
         }
     }
-    read.into_iter()
-        .filter_map(|(candidate, facts)| judge(candidate, facts))
-        .collect()
+    let judge = |(candidate, facts): (&'a Candidate, TopicFacts)| Spoken {
+        fired: rules::fired(&facts),
+        candidate,
+        facts,
+    };
+    read.into_iter().map(judge).collect()
 }
 
 /// The candidates with what their words say, each beside what the words of the others say.
@@ -120,44 +194,24 @@ fn read_all<'a>(
     read
 }
 
-fn judge(candidate: &Candidate, facts: TopicFacts) -> Option<Judged<'_>> {
-    let fired = rules::fired(&facts);
-    let suggestion = rules::suggestion(&facts, &fired)?;
-    let (rule, first) = fired.first()?;
-    Some(Judged {
-        candidate,
-        rule,
-        claim: first.claim,
-        facts,
-        suggestion,
-    })
-}
-
-/// Why there is nothing to say, if there is nothing.
-fn silence(draft: &Draft, judged: usize) -> Option<String> {
+/// Why there is nothing to say, and which topics came nearest, a line each.
+fn silence(draft: &Draft, held: Vec<HeldTopic>) -> String {
     let noun = draft.frame.cadence.noun();
     let counted = draft.frame.totals.assigned + draft.frame.totals.unassigned;
     if counted == 0 {
-        return Some(format!(
-            "no conversation that counts was opened in this {noun}"
-        ));
+        return format!("no conversation that counts was opened in this {noun}");
     }
-    if draft.candidates.is_empty() {
-        return Some(format!(
-            "none of the topics of these {counted} conversations is both large enough (at least {} conversations of {} \
-             customers) and steady enough ({} % of it comes back when a tenth of all conversations is left out)",
-            draft.config.conversations_min,
-            draft.config.customers_min,
-            draft.config.stability_percent_min
-        ));
-    }
-    (judged == 0).then(|| match draft.candidates.len() {
-        1 => "no rule fires for the one topic with enough conversations: it is not new, rising, hidden or large"
-            .to_owned(),
-        count => format!(
-            "no rule fires for any of the {count} topics with enough conversations: none is new, rising, hidden or large"
-        ),
-    })
+    let topics = held.iter().filter(|topic| topic.conversations > 0).count();
+    let head = match topics {
+        0 => format!("none of {counted} conversations belongs to a topic"),
+        1 => format!("the one topic of {counted} conversations did not pass"),
+        _ => format!("none of the {topics} topics of {counted} conversations passed"),
+    };
+    let lines = gate::nearest(held, noun, &draft.config);
+    std::iter::once(head)
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, Stored>) -> Item {
@@ -166,6 +220,7 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
         facts,
         rule,
         suggestion,
+        earlier,
         ..
     } = judged;
     Item {
@@ -185,6 +240,7 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
             draft.config.quotes_max,
         ),
         suggestion,
+        earlier,
         stability: candidate.topic.stability,
         course: candidate.course.clone(),
         heard: None,
@@ -193,11 +249,13 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
 
 #[cfg(test)]
 mod tests {
+    use super::super::followup;
     use super::super::{DigestConfig, Inputs, Published, canonical, draft};
     use super::*;
     use crate::answers::{Heard, TopicHeard, heard::Reason};
     use crate::model::{
-        Calendar, Change, Conversation, Fact, State, Text, Topic, TopicId, TopicStatus,
+        Calendar, Change, Conversation, Decision, Fact, Said, State, SuggestionState, Text, Topic,
+        TopicId, TopicStatus,
     };
     use crate::reconcile::testing::{about, any_fact, fact, week};
     use proptest::prelude::*;
@@ -240,6 +298,8 @@ mod tests {
         changes: BTreeMap<TopicId, Change>,
         published: Vec<Published>,
         heard: Heard,
+        said: Vec<Said>,
+        decisions: Vec<Decision>,
     }
 
     impl Case {
@@ -255,6 +315,8 @@ mod tests {
                 report: None,
                 reading: &crate::reconcile::Reading::default(),
                 published: &self.published,
+                said: &self.said,
+                decisions: &self.decisions,
                 incomplete_sources: &[],
                 heard: &self.heard,
                 config: &DigestConfig::default(),
@@ -302,14 +364,14 @@ mod tests {
             facts: many(2, None, &about("t1")),
             ..Case::default()
         };
-        let reason = "none of the topics of these 2 conversations is both large enough (at least 3 conversations of 2 \
-                      customers) and steady enough (50 % of it comes back when a tenth of all conversations is left out)";
+        let reason = "the one topic of 2 conversations did not pass\n\
+                      \u{201c}label of t1\u{201d}, 2 conversations: fewer than 3 conversations";
         assert_eq!(case.silence(), reason);
         case.facts = many(12, None, &about("t1"));
         case.facts
             .iter_mut()
             .for_each(|fact| fact.customer = Some("the same".to_owned()));
-        assert!(case.silence().starts_with("none of the topics"));
+        assert!(case.silence().ends_with("1 customer, fewer than 2"));
         case.facts.iter_mut().for_each(|fact| fact.customer = None);
         assert_eq!(
             case.digest().items.len(),
@@ -326,7 +388,11 @@ mod tests {
             facts,
             ..Case::default()
         };
-        let reason = "no rule fires for the one topic with enough conversations: it is not new, rising, hidden or large";
+        let reason = format!(
+            "the one topic of 60 conversations did not pass\n\u{201c}label of t1\u{201d}, 4 conversations: none of {} rules fires: \
+             it is not new, rising, hidden or large, and nothing in it is surely more than elsewhere",
+            RULES.len()
+        );
         assert_eq!(case.silence(), reason);
     }
 
@@ -339,6 +405,35 @@ mod tests {
         assert_eq!(case.digest().items[0].label, "label of t1");
         case.muted.insert(TopicId::from("t1"));
         case.silence();
+    }
+
+    #[test]
+    fn what_was_said_is_not_repeated_until_it_changes_or_is_reminded_of() {
+        let mut case = Case {
+            facts: many(20, Some("Other"), &about("t1")),
+            ..Case::default()
+        };
+        let mut last = case.digest().said().remove(0);
+        assert_eq!(last.suggestion.as_str(), "t1.steady_large.2026-W13");
+        let id = followup::new_id(&last.topic, &last.rule, "2026-W05");
+        (last.suggestion, last.window) = (id.clone(), "2026-W12".to_owned());
+        last.end = week().start;
+        case.said = vec![last.clone()];
+        let reason = "it was said in 2026-W12 and nothing has changed since; it comes back in 3 weeks at the latest";
+        assert!(case.silence().ends_with(reason));
+        case.said[0].end = week().start - chrono::TimeDelta::weeks(3);
+        let item = case.digest().items.remove(0);
+        assert_eq!(
+            item.earlier,
+            ["Also in 2026-W12: nothing has changed since."]
+        );
+        assert_eq!(item.suggestion.id, id);
+        case.decisions = vec![followup::testing::decided(
+            &last,
+            SuggestionState::Rejected,
+            3,
+        )];
+        assert!(case.silence().contains("was rejected on 2026-03-27"));
     }
 
     #[test]

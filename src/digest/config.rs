@@ -21,6 +21,8 @@ const CUSTOMERS_MIN: i64 = 2;
 const STABILITY_PERCENT_MIN: i64 = 50;
 /// A quarter of a year of weeks; also enough before a fault to see that it was not there.
 const COURSE_WINDOWS: i64 = 12;
+/// A month of weeks: long enough to do something about it, short enough not to forget it.
+const REMIND_AFTER: i64 = 4;
 /// An office day; whoever asks earlier, later or at the weekend waits for the next one.
 const SERVICE_HOURS: (i64, i64) = (8, 18);
 
@@ -41,6 +43,8 @@ pub struct DigestConfig {
     pub course_windows: usize,
     /// Categories that say nothing, beside those with a telling name such as "Other".
     pub catch_all: Vec<String>,
+    /// What was said and has not changed is said again after so many windows.
+    pub remind_after: u32,
     /// The attribute that says how much a conversation's account weighs, such as its revenue or its seats.
     pub account_weight: Option<String>,
     /// Accounts by name that weigh so much; goes before the attribute.
@@ -61,6 +65,7 @@ impl Default for DigestConfig {
             stability_percent_min: STABILITY_PERCENT_MIN as u32,
             course_windows: COURSE_WINDOWS as usize,
             catch_all: Vec::new(),
+            remind_after: REMIND_AFTER as u32,
             account_weight: None,
             account_weights: BTreeMap::new(),
             service_hours: (SERVICE_HOURS.0 as u32, SERVICE_HOURS.1 as u32),
@@ -90,6 +95,7 @@ impl DigestConfig {
             stability_percent_min: stability_percent_min as u32,
             course_windows: course_windows as usize,
             catch_all,
+            remind_after: section.number("remind_after", REMIND_AFTER, 1..=60) as u32,
             account_weight: section.optional_text("account_weight"),
             account_weights: section.decimals("account_weights"),
             service_hours: (from as u32, to as u32),

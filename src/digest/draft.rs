@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Heard;
 use crate::counting::{Counts, count_windows};
 use crate::model::{
-    Calendar, CategoryShare, Change, ConversationKey, Digest, Fact, OfficialReport, Topic, TopicId,
-    TrendState, Window,
+    Calendar, CategoryShare, Change, ConversationKey, Decision, Digest, Fact, OfficialReport, Said,
+    Topic, TopicId, TrendState, Window,
 };
 use crate::reconcile::{self, Reading};
 
@@ -21,6 +21,7 @@ use super::certainty::Share;
 use super::config::DigestConfig;
 use super::filed::{categories, main_category, unseen};
 use super::frame::frame;
+use super::gate::{self, Case, HeldTopic, Read};
 use super::handling::Handling;
 use super::rules::TopicFacts;
 use super::signals::Signals;
@@ -54,6 +55,10 @@ pub struct Inputs<'a> {
     pub reading: &'a Reading,
     /// Earlier windows, as readers were last told of them.
     pub published: &'a [Published],
+    /// The last word of each suggestion of earlier digests, in this cadence and in any other.
+    pub said: &'a [Said],
+    /// What people decided of suggestions.
+    pub decisions: &'a [Decision],
     /// Sources that were not complete up to the window's end.
     pub incomplete_sources: &'a [String],
     /// What readers answered.
@@ -84,6 +89,12 @@ pub struct Draft {
     pub(super) sample: Vec<ConversationKey>,
     pub(super) config: DigestConfig,
     pub(super) answers: Answers,
+    /// Topics that did not pass for their numbers alone.
+    pub(super) held: Vec<HeldTopic>,
+    pub(super) window: Window,
+    pub(super) calendar: Calendar,
+    pub(super) said: Vec<Said>,
+    pub(super) decisions: Vec<Decision>,
 }
 
 /// A topic that has enough conversations to be an item.
@@ -91,6 +102,8 @@ pub struct Draft {
 pub(super) struct Candidate {
     pub topic: Topic,
     pub facts: TopicFacts,
+    /// The most customers that these may be.
+    pub customers_max: u64,
     pub categories: Vec<CategoryShare>,
     pub course: Vec<(String, u64)>,
     /// Conversations of the window to quote from, with their customer.
@@ -135,12 +148,9 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
     let mut tallies = Tallies::default();
     tallies.count(inputs, from);
     let findings = findings(inputs, &course);
-    let mut candidates: Vec<Candidate> = inputs
-        .topics
-        .iter()
-        .filter(|topic| !inputs.muted.contains(&topic.id))
-        .filter(|topic| is_stable(topic, inputs.config))
-        .filter(|topic| is_large_enough(&topic.id, &counts, &tallies, inputs.config))
+    let (large, held) = by_numbers(inputs, &counts, &tallies);
+    let mut candidates: Vec<Candidate> = large
+        .into_iter()
         .map(|topic| {
             let tally = tallies.topics.get(&topic.id);
             let (evidence, is_from_before) = tally.map(Tally::evidence).unwrap_or_default();
@@ -148,6 +158,7 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
             let categories = categories(&rows, &topic.id, comparison);
             Candidate {
                 topic: topic.clone(),
+                customers_max: case(inputs, topic, &counts, &tallies).customers,
                 facts: TopicFacts {
                     findings: findings.get(&topic.id).cloned().unwrap_or_default(),
                     windows_read: if is_from_before { course.len() } else { 1 },
@@ -181,6 +192,47 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
         sample: spread(&tallies.unassigned, SAMPLE_MAX),
         config: inputs.config.clone(),
         answers: Answers::of(inputs, &counts),
+        held,
+        window: inputs.window.clone(),
+        calendar: *inputs.calendar,
+        said: inputs.said.to_vec(),
+        decisions: inputs.decisions.to_vec(),
+    }
+}
+
+/// The topics that pass the gate as far as numbers tell, and those that do not.
+fn by_numbers<'a>(
+    inputs: &Inputs<'a>,
+    counts: &Counts,
+    tallies: &Tallies,
+) -> (Vec<&'a Topic>, Vec<HeldTopic>) {
+    let (mut passed, mut held) = (Vec::new(), Vec::new());
+    for topic in inputs.topics {
+        let case = case(inputs, topic, counts, tallies);
+        match gate::verdict(&case, inputs.config) {
+            Ok(_) => passed.push(topic),
+            Err(reason) => held.push(HeldTopic {
+                label: topic.label.clone(),
+                conversations: case.conversations,
+                held: reason,
+            }),
+        }
+    }
+    (passed, held)
+}
+
+/// What the gate looks at before a topic's words are read.
+fn case(inputs: &Inputs<'_>, topic: &Topic, counts: &Counts, tallies: &Tallies) -> Case {
+    let conversations = counts.topic(&topic.id);
+    let tally = tallies.topics.get(&topic.id);
+    let known = tally.map_or(0, |tally| tally.with_customer);
+    Case {
+        is_muted: inputs.muted.contains(&topic.id),
+        conversations,
+        // Whoever is not known may be anybody.
+        customers: counts.topic_customers(&topic.id) + conversations.saturating_sub(known),
+        stability: topic.stability,
+        read: Read::NotYet,
     }
 }
 
@@ -202,27 +254,6 @@ fn course(inputs: &Inputs<'_>) -> Vec<(Window, Counts)> {
         from,
         to,
     )
-}
-
-fn is_stable(topic: &Topic, config: &DigestConfig) -> bool {
-    let least = f64::from(config.stability_percent_min) / 100.0;
-    topic.stability.is_none_or(|stability| stability >= least)
-}
-
-fn is_large_enough(
-    topic: &TopicId,
-    counts: &Counts,
-    tallies: &Tallies,
-    config: &DigestConfig,
-) -> bool {
-    let conversations = counts.topic(topic);
-    let known = tallies
-        .topics
-        .get(topic)
-        .map_or(0, |tally| tally.with_customer);
-    // Whoever is not known may be anybody.
-    let customers = counts.topic_customers(topic) + conversations.saturating_sub(known);
-    conversations >= config.conversations_min && customers >= config.customers_min
 }
 
 fn topic_facts(

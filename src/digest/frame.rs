@@ -4,6 +4,7 @@ use crate::counting::Counts;
 use crate::model::{Answered, Digest, DigestId, Fact, Revision, State, Totals, Unassigned, Window};
 
 use super::draft::Inputs;
+use super::followup;
 
 /// Everything of a digest but its items, its samples and the official side. `course` ends with the digest's own window.
 pub fn frame(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Digest {
@@ -29,6 +30,7 @@ pub fn frame(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Digest {
             previous_share: previous.map(share),
             sample: Vec::new(),
         },
+        follow_up: followup::section(inputs),
         revisions: revisions(inputs),
         notes: notes(inputs, course.len()),
         rules: counting_rules(inputs),

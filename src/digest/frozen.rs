@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::config::DigestConfig;
 use super::draft::{Inputs, Published};
 use crate::answers::Heard;
-use crate::model::{Calendar, Change, Fact, OfficialReport, Topic, TopicId, Window};
+use crate::model::{
+    Calendar, Change, Decision, Fact, OfficialReport, Said, Topic, TopicId, Window,
+};
 use crate::reconcile::Reading;
 
 /// The small inputs of a digest. The fields are those of `Inputs`.
@@ -38,6 +40,10 @@ pub struct Frozen {
     pub reading: Reading,
     /// Earlier windows, as readers were last told of them.
     pub published: Vec<Published>,
+    /// The last word of each suggestion of earlier digests, in this cadence and in any other.
+    pub said: Vec<Said>,
+    /// What people decided of suggestions.
+    pub decisions: Vec<Decision>,
     /// Sources that were not complete up to the window's end.
     pub incomplete_sources: Vec<String>,
     /// What readers answered.
@@ -59,6 +65,8 @@ impl Frozen {
             report: self.report.as_ref(),
             reading: &self.reading,
             published: &self.published,
+            said: &self.said,
+            decisions: &self.decisions,
             incomplete_sources: &self.incomplete_sources,
             heard: &self.heard,
             config: &self.config,

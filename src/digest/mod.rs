@@ -2,7 +2,7 @@
 //!
 //! Two steps, because customers' words are only needed of few conversations: `draft` does everything that numbers can do
 //! and names the conversations whose words it wants; `compose` reads those, judges, quotes and finishes. What may be said is
-//! in `rules`: a topic passes the gate when it has enough conversations and a rule fires for it.
+//! in `rules`, whether it may be said now in `gate`, what comes first in `rank`, and what became of it in `followup`.
 
 mod answered;
 mod beside;
@@ -13,8 +13,10 @@ mod compose;
 mod config;
 mod draft;
 mod filed;
+pub mod followup;
 mod frame;
 mod frozen;
+mod gate;
 mod handling;
 mod proof;
 mod quotes;

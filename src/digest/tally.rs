@@ -227,6 +227,8 @@ mod tests {
             report: None,
             reading: &crate::reconcile::Reading::default(),
             published: &[],
+            said: &[],
+            decisions: &[],
             incomplete_sources: &[],
             heard: &crate::answers::Heard::default(),
             config: &DigestConfig::default(),

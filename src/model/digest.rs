@@ -3,7 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Answered, Cadence, ConversationKey, DigestId, ItemHeard, TopicId};
+use super::{
+    Answered, Cadence, ConversationKey, DigestId, FollowUp, ItemHeard, Said, SuggestionId, TopicId,
+};
 
 /// What is published about one window. Never edited once published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Digest {
     pub official: Option<OfficialSide>,
     /// What belongs to no topic.
     pub unassigned: Unassigned,
+    /// What became of the suggestions of earlier digests.
+    pub follow_up: FollowUp,
     /// What changed in windows published earlier.
     pub revisions: Vec<Revision>,
     /// What a reader must know: an incomplete source, a first window without baseline.
@@ -39,6 +43,28 @@ pub struct Digest {
     /// What readers answered since the last digest of this cadence, and what became of it.
     #[serde(default, skip_serializing_if = "Answered::is_empty")]
     pub answered: Answered,
+}
+
+impl Digest {
+    /// Its suggestions, as they are remembered.
+    pub fn said(&self) -> Vec<Said> {
+        let said = |item: &Item| Said {
+            suggestion: item.suggestion.id.clone(),
+            topic: item.topic_id.clone(),
+            label: item.label.clone(),
+            rule: item.suggestion.rule.clone(),
+            kind: item.suggestion.kind,
+            owner: item.suggestion.owner.clone(),
+            sentence: item.suggestion.sentence.clone(),
+            cadence: self.cadence,
+            window: self.window.clone(),
+            end: self.end,
+            trend: item.change.state,
+            findings: item.findings.iter().map(|finding| finding.kind).collect(),
+            conversations: item.conversations,
+        };
+        self.items.iter().map(said).collect()
+    }
 }
 
 /// Conversations of a window, split so that the parts add up to `pulled`.
@@ -81,6 +107,8 @@ pub struct Item {
     pub quotes: Vec<Quote>,
     /// What to do.
     pub suggestion: Suggestion,
+    /// What earlier digests said of the same, and what people decided of it, a sentence each.
+    pub earlier: Vec<String>,
     /// Share of the topic that comes back when a tenth is left out, 0 to 1.
     pub stability: Option<f64>,
     /// Counts of this topic in the last windows of the cadence, oldest first, this one last.
@@ -280,6 +308,8 @@ impl SuggestionKind {
 /// What to do, and how one would know that it is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
+    /// Its lasting id: the same as long as it is repeated.
+    pub id: SuggestionId,
     /// Product, service or process.
     pub kind: SuggestionKind,
     /// The rule that made it.

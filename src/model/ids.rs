@@ -45,6 +45,10 @@ text_id!(
     DigestId
 );
 text_id!(
+    /// A suggestion: its topic, its rule, and the window in which it was first made.
+    SuggestionId
+);
+text_id!(
     /// One configured destination, such as `team-slack`.
     DestinationId
 );

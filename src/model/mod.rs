@@ -8,6 +8,7 @@ mod category;
 mod conversation;
 mod digest;
 mod fact;
+mod followup;
 mod ids;
 mod text;
 mod topic;
@@ -24,7 +25,8 @@ pub use digest::{
     Pair, Quote, Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
 };
 pub use fact::{Earlier, Fact, State};
-pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, TopicId};
+pub use followup::{Decided, Decision, FollowUp, Said, SuggestionState, Watched};
+pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, SuggestionId, TopicId};
 pub use text::Text;
 pub use topic::{
     Assignment, Discovery, Edit, EditKind, Exemplar, Lineage, Term, Topic, TopicStatus,

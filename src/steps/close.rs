@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::answers::Heard;
 use crate::app::App;
 use crate::changes::changes;
 use crate::counting::{Counts, count_windows};
-use crate::digest::{Frozen, Outcome, Published};
-use crate::model::{Change, DestinationId, Fact, OfficialReport, SourceId, State, TopicId, Window};
+use crate::digest::{Frozen, Outcome, Published, followup};
+use crate::model::{
+    Change, DestinationId, Fact, OfficialReport, Said, SourceId, State, TopicId, Window,
+};
 use crate::reconcile::Reading;
 use crate::store::{Closed, ClosedWindow, Closing, Origin};
 
@@ -49,19 +50,21 @@ async fn count_and_close(
     is_newest: bool,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Closed> {
-    let config = &app.config;
     // Read before anything is counted: whatever changes from here on makes the closing outdated.
     let as_of = app.store.last_change().await?;
-    // Windows from before the first conversation are not windows in which nothing was said.
-    let begun = app.store.span().await?.map(|(first, _)| first);
-    let begun = begun.map_or(window.start, |first| {
-        config.calendar.window(window.cadence, first).start
-    });
-    let from = counted_from(app, window).max(begun.min(window.start));
-    let snapshot = snapshot_around(&app.store, from, window.end, as_of).await?;
+    let from = begun_from(app, window).await?;
+    let decisions = app.store.decisions().await?;
+    // What was done is watched further back than anything else reaches.
+    let watched = followup::watched_from(&decisions, window.end);
+    let facts_from = watched.map_or(from, |watched| watched.min(from));
+    let snapshot = snapshot_around(&app.store, facts_from, window.end, as_of).await?;
     super::asked::catch_up_and_count(app, window, &snapshot.facts, now).await?;
-    let heard = super::heard::heard(app, window, is_newest).await?;
-    let frozen = freeze(app, window, incomplete, (from, &snapshot.facts), heard).await?;
+    let frozen = Frozen {
+        counted_from: facts_from,
+        heard: super::heard::heard(app, window, is_newest).await?,
+        decisions,
+        ..freeze(app, window, incomplete, (from, &snapshot.facts)).await?
+    };
     let inputs = frozen.to_json();
     let computed = compute(&app.store, &inputs, &snapshot, as_of).await?;
     let origin = Origin {
@@ -73,7 +76,8 @@ async fn count_and_close(
     let counts = computed.counts;
     let recipients = recipients(app, window, is_newest);
     let closing = closing(window, &counts, computed.outcome, recipients, origin, now);
-    let reason = closing.closed.reason.clone();
+    // The lines after the first name topics, and so hold customers' words.
+    let reason = closing.closed.reason.lines().next().map(str::to_owned);
     let closed = app.store.close_window(&closing).await?;
     if closed == Closed::Written {
         let share = counts.unassigned() * 1000 / counts.counted().max(1);
@@ -104,7 +108,6 @@ async fn freeze(
     window: &Window,
     incomplete: &[SourceId],
     (from, facts): (DateTime<Utc>, &[Fact]),
-    heard: Heard,
 ) -> anyhow::Result<Frozen> {
     let config = &app.config;
     let last = window.end - chrono::TimeDelta::microseconds(1);
@@ -129,8 +132,10 @@ async fn freeze(
         report,
         reading,
         published: published(app, window).await?,
+        said: said(app, window).await?,
+        decisions: Vec::new(),
         incomplete_sources: incomplete.iter().map(ToString::to_string).collect(),
-        heard,
+        heard: crate::answers::Heard::default(),
         config: config.digest.clone(),
     })
 }
@@ -140,6 +145,16 @@ fn topic_of(fact: &Fact) -> Option<&TopicId> {
         State::Assigned(topic) => Some(topic),
         State::Unassigned | State::Excluded(_) => None,
     }
+}
+
+/// From when on windows are counted: not those from before the first conversation, which are not windows in which nothing
+/// was said.
+async fn begun_from(app: &App, window: &Window) -> anyhow::Result<DateTime<Utc>> {
+    let begun = app.store.span().await?.map(|(first, _)| first);
+    let begun = begun.map_or(window.start, |first| {
+        app.config.calendar.window(window.cadence, first).start
+    });
+    Ok(counted_from(app, window).max(begun.min(window.start)))
 }
 
 /// How far back counting must reach for a window: its baseline, the window judged with it, and its course.
@@ -232,6 +247,15 @@ async fn published(app: &App, window: &Window) -> anyhow::Result<Vec<Published>>
         });
     }
     Ok(published)
+}
+
+/// What earlier digests suggested: the last word of each suggestion that is not forgotten.
+async fn said(app: &App, window: &Window) -> anyhow::Result<Vec<Said>> {
+    let since = window.start - TimeDelta::weeks(followup::REMEMBERED_WEEKS);
+    let mut said = app.store.said(since).await?;
+    // Windows are closed late after a stop, and then out of order: nothing is taken from a later one.
+    said.retain(|said| said.end <= window.end);
+    Ok(followup::latest(said, window.cadence))
 }
 
 fn recipients(app: &App, window: &Window, is_newest: bool) -> Vec<DestinationId> {

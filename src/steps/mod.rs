@@ -9,6 +9,7 @@ mod embed;
 mod heard;
 mod official;
 mod renew;
+mod suggestions;
 mod verify;
 mod why;
 
@@ -28,6 +29,7 @@ pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use official::{official, own_report};
 pub use renew::renew;
+pub use suggestions::{SuggestionRow, Wish, decide, suggestions};
 pub use verify::{Verdict, verify_all, verify_digest};
 pub use why::{Why, beginning, why};
 

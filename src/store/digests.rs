@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::closings::write_origin;
 use super::sql::{ManyRows, count, first, get, instant, plain, run, sql, whole, word};
+use super::suggestions::write_said;
 use super::{Closed, ClosedWindow, Closing, DeliveryState, Store, WindowCount, Writing};
 use crate::digest::canonical;
 use crate::model::{Cadence, Digest, DigestId, TopicId};
@@ -35,6 +36,7 @@ impl Store {
         let mut sha256 = None;
         if let Some(digest) = &closing.digest {
             sha256 = Some(write_digest(&mut writing, digest, closed.closed_at).await?);
+            write_said(&mut writing, digest).await?;
             write_deliveries(&mut writing, closing).await?;
         }
         let add = sql(

@@ -23,6 +23,7 @@ mod reports;
 mod rows;
 mod snapshot;
 mod sql;
+mod suggestions;
 mod summaries;
 mod topics;
 mod vectors;

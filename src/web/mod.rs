@@ -14,6 +14,7 @@ mod links;
 mod pages;
 mod report;
 mod sources;
+mod suggestions;
 mod templates;
 mod views;
 
@@ -127,6 +128,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/digests", get(api::digests))
         .route("/digests/{id}", get(api::digest))
         .route("/sources", get(api::sources))
+        .route("/suggestions", get(suggestions::list))
+        .route("/suggestions/{id}", post(suggestions::decide))
         .route("/tables/{name}", get(api::table))
         .route("/asked", get(asked::api_rows))
         .route("/asked/{number}", get(asked::api_one))
@@ -145,6 +148,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/search", get(pages::search))
         .route("/sources", get(pages::sources))
         .route("/asked/{number}", get(asked::one))
+        .route("/suggestions", get(suggestions::page))
         .route("/answers", get(answers::log).post(answers::take_form))
         .route("/conversations/{source}/{*id}", get(pages::conversation))
         .nest("/api/v1", api)

@@ -24,6 +24,10 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("report.html", include_str!("templates/report.html")),
         ("reports.html", include_str!("templates/reports.html")),
         ("search.html", include_str!("templates/search.html")),
+        (
+            "suggestions.html",
+            include_str!("templates/suggestions.html"),
+        ),
         ("sources.html", include_str!("templates/sources.html")),
         (
             "conversation.html",

@@ -371,6 +371,8 @@ fn composed(world: &World) -> Outcome {
         report: Some(&report(world)),
         reading: &groundswell::reconcile::Reading::default(),
         published: &published,
+        said: &[],
+        decisions: &[],
         incomplete_sources: &["phone".to_owned()],
         heard: &groundswell::answers::Heard::default(),
         config: &DigestConfig::default(),

@@ -120,6 +120,8 @@ impl Case {
             report: None,
             reading: &groundswell::reconcile::Reading::default(),
             published: &self.published,
+            said: &[],
+            decisions: &[],
             incomplete_sources: &self.incomplete,
             heard: &groundswell::answers::Heard::default(),
             config: &DigestConfig::default(),

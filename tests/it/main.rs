@@ -26,6 +26,7 @@ mod search;
 mod servers;
 mod simulate;
 mod store;
+mod suggestions;
 mod support;
 mod tidy;
 mod verify;

@@ -141,6 +141,8 @@ async fn every_page_and_endpoint_answers() {
             "newest first",
         ),
         ("/sources".to_owned(), "desk"),
+        ("/suggestions".to_owned(), "First in"),
+        ("/suggestions?state=done".to_owned(), "No suggestion."),
         (
             format!("/conversations/desk/{conversation}"),
             "Stored clean and redacted",
@@ -169,6 +171,8 @@ async fn every_page_and_endpoint_answers() {
         "windows/monthly",
         "digests",
         "sources",
+        "suggestions",
+        "suggestions?state=open",
     ]
     .map(|path| format!("/api/v1/{path}"))
     .to_vec();

@@ -26,6 +26,7 @@ pub fn markdown(digest: &Digest, ways: Ways<'_>) -> String {
         page.extend(view.sample.iter().map(quote));
     }
     page.push(list("What you answered", &view.answered));
+    page.push(list("What became of it", &view.follow_up));
     page.push(list("Changed since", &view.revisions));
     page.push(list("Please note", &view.notes));
     page.push(list("How we count", &view.rules));

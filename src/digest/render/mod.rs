@@ -24,6 +24,7 @@ pub use answered::{AnswerLink, AnswerLinks, Ways};
 pub use atom::{Feed, atom, updated};
 pub use html::{STYLE, fragment};
 pub use picture::Picture;
+pub use sentences::watched_words;
 
 /// No chat and no mail shows more items, however many a digest has.
 const ITEMS_MAX: usize = 50;

@@ -1,7 +1,8 @@
 //! The sentences of a view: numbers in words.
 
 use crate::model::{
-    Cadence, CategoryShare, Change, Digest, FindingKind, OfficialSide, Pair, Revision, TrendState,
+    Cadence, CategoryShare, Change, Decided, Digest, FindingKind, FollowUp, OfficialSide, Pair,
+    Revision, TrendState, Watched,
 };
 use crate::reconcile::causes;
 
@@ -232,6 +233,74 @@ pub fn unassigned(digest: &Digest) -> String {
         ));
     }
     sentence + "."
+}
+
+/// What became of earlier suggestions: how many stand where, what was decided, and what followed.
+pub fn follow_up(follow_up: &FollowUp) -> Vec<String> {
+    let counts = [
+        (follow_up.open, "open"),
+        (follow_up.accepted, "accepted"),
+        (follow_up.rejected, "rejected"),
+        (follow_up.done, "done"),
+    ];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    let mut lines = Vec::new();
+    if !counts.is_empty() {
+        lines.push(format!(
+            "Suggestions of the last half year: {}.",
+            counts.join(", ")
+        ));
+    }
+    lines.extend(follow_up.watched.iter().map(watched_words));
+    lines.extend(follow_up.decided.iter().map(decided_words));
+    lines
+}
+
+fn decided_words(decided: &Decided) -> String {
+    let mut words = format!(
+        "\u{201c}{}\u{201d} was {} on {}",
+        plain(&decided.label, NAME_MAX),
+        decided.state.as_str(),
+        decided.on
+    );
+    if !decided.note.is_empty() {
+        words.push_str(&format!(": {}", plain(&decided.note, SENTENCE_MAX / 2)));
+    }
+    sentence(&words)
+}
+
+/// A topic before and after its suggestion was done.
+pub fn watched_words(watched: &Watched) -> String {
+    let times = match (watched.ratio, watched.high) {
+        (Some(ratio), Some(high)) => format!(
+            "{} times as many a day (95 %: {} to {})",
+            decimal(ratio),
+            decimal(watched.low),
+            decimal(high)
+        ),
+        (Some(ratio), None) => format!("{} times as many a day", decimal(ratio)),
+        (None, _) => "there was none before to compare with".to_owned(),
+    };
+    let verdict = if watched.high.is_some_and(|high| high < 1.0) {
+        "surely fewer than before"
+    } else if watched.low > 1.0 {
+        "surely more than before"
+    } else {
+        "no sure change so far"
+    };
+    format!(
+        "\u{201c}{}\u{201d}, done on {}: {} in the {} days before, {} in the {} days after; {times}: {verdict}.",
+        plain(&watched.label, NAME_MAX),
+        watched.done_on,
+        some(watched.before, "conversation"),
+        watched.days_before,
+        watched.after,
+        watched.days_after,
+    )
 }
 
 /// A number of an earlier digest that is another one now.

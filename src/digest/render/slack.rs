@@ -136,6 +136,7 @@ fn foot_parts(view: &View) -> Vec<Value> {
     }
     for (heading, lines) in [
         ("What you answered", &view.answered),
+        ("What became of it", &view.follow_up),
         ("Changed since", &view.revisions),
         ("Please note", &view.notes),
     ] {

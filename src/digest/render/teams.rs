@@ -129,6 +129,7 @@ fn foot(view: &View) -> Vec<Value> {
     }
     let lists = [
         ("What you answered", &view.answered),
+        ("What became of it", &view.follow_up),
         ("Changed since", &view.revisions),
         ("Please note", &view.notes),
         ("How we count", &view.rules),

@@ -36,6 +36,7 @@ pub fn lay_out(view: &View) -> String {
         view.sample.iter().for_each(|quote| page.quote(quote, 2));
     }
     page.list("What you answered", &view.answered);
+    page.list("What became of it", &view.follow_up);
     page.list("Changed since", &view.revisions);
     page.list("Please note", &view.notes);
     page.list("How we count", &view.rules);

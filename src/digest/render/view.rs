@@ -4,12 +4,12 @@
 
 use serde::Serialize;
 
-use crate::model::{Digest, Item, Quote, Suggestion};
+use crate::model::{Digest, Item, Quote};
 
 use super::answered::{self, AnswerLink, Ways};
 use super::links::Links;
 use super::sentences::{
-    change, course_words, filed, kind, official, revised, sentence, summary, unassigned,
+    change, course_words, filed, follow_up, kind, official, revised, sentence, summary, unassigned,
 };
 use super::words::{isolated, percent, plain, some, window};
 
@@ -36,6 +36,7 @@ pub struct View {
     pub unassigned: Option<String>,
     pub sample: Vec<QuoteView>,
     pub answered: Vec<String>,
+    pub follow_up: Vec<String>,
     pub revisions: Vec<String>,
     pub notes: Vec<String>,
     pub rules: Vec<String>,
@@ -203,6 +204,7 @@ impl View {
             } else {
                 Vec::new()
             },
+            follow_up: list(&follow_up(&digest.follow_up)),
             revisions: list(&revisions.collect::<Vec<_>>()),
             notes: list(&digest.notes),
             rules: list(&digest.rules),
@@ -255,7 +257,7 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         kind: suggestion.kind.as_str(),
         owner: plain(&suggestion.owner, NAME_MAX),
         suggestion: sentence(&suggestion.sentence),
-        reasons: reasons(suggestion),
+        reasons: reasons(item),
         next_step: sentence(&suggestion.next_step),
         disproof: sentence(&suggestion.disproof),
         stability: item.stability.map(|share| {
@@ -279,8 +281,9 @@ fn label(item: &Item) -> String {
     label
 }
 
-/// What else speaks for a suggestion, and what against it, each as one line.
-fn reasons(suggestion: &Suggestion) -> Vec<FindingView> {
+/// What was said before of a suggestion, what else speaks for it, and what against it, each as one line.
+fn reasons(item: &Item) -> Vec<FindingView> {
+    let suggestion = &item.suggestion;
     let line = |kind, sentences: &[String]| {
         let sentences = sentences.iter().take(REASONS_MAX).map(|one| sentence(one));
         let sentences: Vec<String> = sentences.collect();
@@ -289,9 +292,11 @@ fn reasons(suggestion: &Suggestion) -> Vec<FindingView> {
             sentence: sentences.join(" "),
         })
     };
+    let earlier = line("Before", &item.earlier);
     let evidence = line("For it", &suggestion.evidence);
     let contrary = line("Against it", &suggestion.contrary);
-    evidence.into_iter().chain(contrary).collect()
+    let lines = [earlier, evidence, contrary];
+    lines.into_iter().flatten().collect()
 }
 
 fn quote_view(quote: &Quote, links: &Links) -> QuoteView {

@@ -16,7 +16,7 @@ mod trends;
 mod who;
 mod wording;
 
-use crate::model::{Suggestion, SuggestionKind};
+use crate::model::{Suggestion, SuggestionId, SuggestionKind};
 
 use super::certainty::Pair;
 use super::signals::Signal;
@@ -147,7 +147,7 @@ pub fn tells_more_than_lumped(rule: &Rule) -> bool {
     place(rule.name) < place(LUMPED)
 }
 
-/// The suggestion of the first rule that fired, with the others as its evidence.
+/// The suggestion of the first rule that fired, with the others as its evidence. The gate gives it its id.
 pub fn suggestion(facts: &TopicFacts, fired: &[(&'static Rule, Fired)]) -> Option<Suggestion> {
     let ((rule, first), others) = fired.split_first()?;
     let others = others.iter().filter(|(other, fired)| {
@@ -158,6 +158,7 @@ pub fn suggestion(facts: &TopicFacts, fired: &[(&'static Rule, Fired)]) -> Optio
     let sure = first.claim.sentence();
     let others = others.map(|(_, fired)| fired.sentence.clone());
     Some(Suggestion {
+        id: SuggestionId(String::new()),
         kind: first.kind,
         rule: rule.name.to_owned(),
         sentence: first.sentence.clone(),

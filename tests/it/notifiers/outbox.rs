@@ -11,7 +11,9 @@ use groundswell::delivery::{
     Destination, Destinations, Notifier, Outgoing, Receipt, SendError, deliver_due,
 };
 use groundswell::digest::render::Format;
-use groundswell::model::{Answered, Cadence, DestinationId, Digest, DigestId, Totals, Unassigned};
+use groundswell::model::{
+    Answered, Cadence, DestinationId, Digest, DigestId, FollowUp, Totals, Unassigned,
+};
 use groundswell::store::{
     Closed, ClosedWindow, Closing, Delivery, DeliveryState, Location, Origin, Store,
 };
@@ -181,6 +183,7 @@ fn closing(day: u32, destinations: &[&str]) -> Closing {
             previous_share: None,
             sample: Vec::new(),
         },
+        follow_up: FollowUp::default(),
         revisions: Vec::new(),
         answered: Answered::default(),
         notes: Vec::new(),

@@ -1,8 +1,9 @@
 //! Cases: reports, closed windows, digests, deliveries.
 
 use groundswell::model::{
-    Answered, Cadence, DestinationId, Digest, DigestId, OfficialReport, ReportBasis, ReportRow,
-    TopicId, Totals, Unassigned,
+    Answered, Cadence, Change, DestinationId, Digest, DigestId, Finding, FindingKind, FollowUp,
+    Item, OfficialReport, ReportBasis, ReportRow, Suggestion, SuggestionId, SuggestionKind,
+    SuggestionState, TopicId, Totals, TrendState, Unassigned,
 };
 use groundswell::store::{
     Closed, ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, Origin, Store, WindowCount,
@@ -18,6 +19,7 @@ const CASES: &[Case] = cases![
     two_who_close_a_window_do_it_once,
     a_wrong_sum_is_never_published,
     a_quiet_window_has_no_digest,
+    suggestions_and_decisions_are_logs,
     windows_and_digests_come_newest_first,
     a_delivery_is_one_for_each_digest_and_destination,
     what_was_sent_stays_sent,
@@ -151,6 +153,7 @@ fn digest(window: &str, days: i64) -> Digest {
             previous_share: Some(1.0 / 3.0),
             sample: Vec::new(),
         },
+        follow_up: FollowUp::default(),
         revisions: Vec::new(),
         answered: Answered::default(),
         notes: vec!["Grüße".to_owned()],
@@ -256,6 +259,98 @@ async fn a_quiet_window_has_no_digest(store: Store) {
     assert_eq!(closed, [quiet.closed]);
     assert!(store.digest_ids(10).await.unwrap().is_empty());
     assert!(store.deliveries(10).await.unwrap().is_empty());
+}
+
+/// A digest's item by the rule `rising`.
+fn item(topic: &str) -> Item {
+    Item {
+        topic_id: TopicId::from(topic),
+        label: format!("label of {topic}"),
+        terms: Vec::new(),
+        conversations: 8,
+        customers: 7,
+        change: Change {
+            state: TrendState::Rising,
+            baseline: 2.0,
+            windows: 8,
+            low: 0.0,
+            high: 5.0,
+            pair: None,
+        },
+        categories: Vec::new(),
+        findings: vec![Finding::new(FindingKind::Hidden, "numbers")],
+        quotes: Vec::new(),
+        suggestion: Suggestion {
+            id: SuggestionId(format!("{topic}.rising.2026-W10")),
+            kind: SuggestionKind::Service,
+            rule: "rising".to_owned(),
+            sentence: "It rises.".to_owned(),
+            owner: "Grüße".to_owned(),
+            next_step: String::new(),
+            evidence: Vec::new(),
+            contrary: Vec::new(),
+            disproof: String::new(),
+        },
+        earlier: Vec::new(),
+        stability: None,
+        course: Vec::new(),
+        heard: None,
+    }
+}
+
+async fn suggestions_and_decisions_are_logs(store: Store) {
+    use SuggestionState::{Accepted, Done, Rejected};
+    for (window, days) in [("2026-W10", 0), ("2026-W11", 7)] {
+        let mut closing = closing(window, days);
+        let digest = closing.digest.as_mut().unwrap();
+        digest.items = vec![item("a"), item("b")];
+        assert_eq!(store.close_window(&closing).await.unwrap(), Closed::Written);
+        let again = store.close_window(&closing).await.unwrap();
+        assert_eq!(again, Closed::Before, "nothing is said twice");
+    }
+    let said = store.said(minute(0)).await.unwrap();
+    let told: Vec<(&str, &str)> = said
+        .iter()
+        .map(|said| (said.window.as_str(), said.topic.as_str()))
+        .collect();
+    let (first, second) = ("2026-W10", "2026-W11");
+    assert_eq!(
+        told,
+        [(first, "a"), (first, "b"), (second, "a"), (second, "b")]
+    );
+    assert_eq!(
+        (said[0].trend, said[0].conversations),
+        (TrendState::Rising, 8)
+    );
+    assert_eq!(said[0].findings, [FindingKind::Hidden]);
+    let later = store.said(minute(8 * 24 * 60)).await.unwrap();
+    assert_eq!(later.len(), 2);
+
+    let id = SuggestionId::from("a.rising.2026-W10");
+    let decide = |state, note: &'static str, at| {
+        let (store, id) = (store.clone(), id.clone());
+        async move {
+            let decided = store.decide_suggestion(&id, state, "Ada", note, minute(at));
+            decided.await.unwrap().unwrap()
+        }
+    };
+    assert_eq!(decide(Accepted, "let us try", 1).await.unwrap().number, 1);
+    let refused = decide(Accepted, "", 2).await.unwrap_err();
+    assert_eq!(refused.to_string(), "it is accepted already");
+    assert_eq!(decide(Done, "", 3).await.unwrap().number, 2);
+    assert!(decide(Rejected, "", 4).await.is_err());
+    let unknown = SuggestionId::from("x.rising.2026-W10");
+    let decided = store.decide_suggestion(&unknown, Done, "Ada", "", minute(5));
+    assert_eq!(decided.await.unwrap(), None);
+    let log = store.decisions().await.unwrap();
+    let told: Vec<_> = log
+        .iter()
+        .map(|one| (one.state, one.at, one.note.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Accepted, minute(1), "let us try"), (Done, minute(3), "")]
+    );
 }
 
 async fn windows_and_digests_come_newest_first(store: Store) {

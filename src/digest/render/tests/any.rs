@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::super::{AnswerLink, AnswerLinks, Format, Rendered, Ways, render};
 use crate::model::{
-    Answered, AskedTopic, Cadence, CategoryShare, Cause, Change, ConversationKey, Digest, DigestId,
-    Finding, FindingKind, Item, ItemHeard, OfficialSide, Pair, Quote, Revision, Suggestion,
-    SuggestionKind, TopicAnswered, TopicId, Totals, TrendState, Unassigned,
+    Answered, AskedTopic, Cadence, CategoryShare, Cause, Change, ConversationKey, Decided, Digest,
+    DigestId, Finding, FindingKind, FollowUp, Item, ItemHeard, OfficialSide, Pair, Quote, Revision,
+    Suggestion, SuggestionId, SuggestionKind, SuggestionState, TopicAnswered, TopicId, Totals,
+    TrendState, Unassigned, Watched,
 };
 
 fn words() -> impl Strategy<Value = String> {
@@ -99,6 +100,7 @@ fn suggestion() -> impl Strategy<Value = Suggestion> {
     let lists = (list(words(), 4), list(words(), 4));
     (kind, words(), words(), words(), words(), words(), lists).prop_map(
         |(kind, rule, sentence, owner, next_step, disproof, (evidence, contrary))| Suggestion {
+            id: SuggestionId(rule.clone()),
             kind,
             rule,
             sentence,
@@ -149,6 +151,7 @@ prop_compose! {
         findings in list((any::<bool>(), words()), 3),
         quotes in list(quote(), 4),
         suggestion in suggestion(),
+        earlier in list(words(), 3),
         stability in prop::option::of(number()),
         course in list((words(), count()), 30),
         heard in prop::option::of(item_heard()),
@@ -161,8 +164,42 @@ prop_compose! {
         });
         Item {
             topic_id: TopicId(topic_id), label, terms, conversations, customers, change,
-            categories: categories.collect(), findings: findings.collect(), quotes, suggestion, stability, course, heard,
+            categories: categories.collect(), findings: findings.collect(), quotes, suggestion, earlier, stability, course, heard,
         }
+    }
+}
+
+fn decided(words: String) -> Decided {
+    Decided {
+        suggestion: SuggestionId(words.clone()),
+        label: words.clone(),
+        state: SuggestionState::Accepted,
+        on: chrono::NaiveDate::default(),
+        note: words,
+    }
+}
+
+prop_compose! {
+    fn watched()(
+        label in words(),
+        (before, days_before, after, days_after) in (count(), count(), count(), count()),
+        (ratio, low, high) in (prop::option::of(number()), number(), prop::option::of(number())),
+    ) -> Watched {
+        Watched {
+            suggestion: SuggestionId(label.clone()), topic: TopicId(label.clone()), label,
+            done_on: chrono::NaiveDate::default(), before, days_before, after, days_after, ratio, low, high,
+        }
+    }
+}
+
+prop_compose! {
+    fn follow_up()(
+        (open, accepted, rejected, done) in (count(), count(), count(), count()),
+        notes in list(words(), 9),
+        watched in list(watched(), 5),
+    ) -> FollowUp {
+        let decided = notes.into_iter().map(decided).collect();
+        FollowUp { open, accepted, rejected, done, decided, watched }
     }
 }
 
@@ -181,6 +218,7 @@ prop_compose! {
         revisions in list((words(), count(), count(), count()), 14),
         (notes, rules) in (list(words(), 14), list(words(), 14)),
         answered in prop_oneof![Just(Answered::default()), answered()],
+        follow_up in follow_up(),
     ) -> Digest {
         let start = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
         let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
@@ -196,7 +234,7 @@ prop_compose! {
             totals: Totals { pulled, assigned, unassigned, excluded, customers, previous },
             items, official,
             unassigned: Unassigned { conversations: unassigned, share, previous_share, sample },
-            revisions: revisions.collect(), notes, rules, answered,
+            follow_up, revisions: revisions.collect(), notes, rules, answered,
         }
     }
 }
@@ -233,6 +271,21 @@ fn hostile_answers(words: &str) -> Answered {
             is_new: true,
         }],
         withdrawn: 0,
+    }
+}
+
+fn hostile_suggestion(words: &str) -> Suggestion {
+    let text = || words.to_owned();
+    Suggestion {
+        id: SuggestionId(text()),
+        kind: SuggestionKind::Product,
+        rule: text(),
+        sentence: text(),
+        owner: text(),
+        next_step: text(),
+        evidence: vec![text()],
+        contrary: vec![text()],
+        disproof: text(),
     }
 }
 
@@ -277,16 +330,8 @@ pub fn hostile(words: &str) -> Digest {
             }],
             findings: vec![Finding::new(FindingKind::Hidden, text())],
             quotes: vec![quote.clone()],
-            suggestion: Suggestion {
-                kind: SuggestionKind::Product,
-                rule: text(),
-                sentence: text(),
-                owner: text(),
-                next_step: text(),
-                evidence: vec![text()],
-                contrary: vec![text()],
-                disproof: text(),
-            },
+            earlier: vec![text()],
+            suggestion: hostile_suggestion(words),
             stability: None,
             course: vec![(text(), 3)],
             heard: Some(hostile_heard(words)),
@@ -297,6 +342,11 @@ pub fn hostile(words: &str) -> Digest {
             share: 1.0,
             previous_share: None,
             sample: vec![quote],
+        },
+        follow_up: FollowUp {
+            open: 1,
+            decided: vec![decided(text())],
+            ..FollowUp::default()
         },
         revisions: Vec::new(),
         answered: hostile_answers(words),

@@ -267,6 +267,29 @@ CREATE TABLE digests (
 );
 
 -- `as_of` is the last change that was counted.
+-- What each digest suggested, in its order: a log. `content` is JSON; the suggestion's id is the same as long as it is
+-- repeated.
+CREATE TABLE suggestions (
+    digest TEXT COLLATE "C" NOT NULL REFERENCES digests (id),
+    position BIGINT NOT NULL,
+    suggestion TEXT COLLATE "C" NOT NULL,
+    ends_at BIGINT NOT NULL,
+    content TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (digest, position)
+);
+CREATE INDEX suggestions_by_id ON suggestions (suggestion);
+CREATE INDEX suggestions_by_end ON suggestions (ends_at);
+
+-- What people decided of suggestions: a log.
+CREATE TABLE decisions (
+    number BIGINT PRIMARY KEY,
+    decided_at BIGINT NOT NULL,
+    decided_by TEXT COLLATE "C" NOT NULL,
+    suggestion TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    note TEXT COLLATE "C" NOT NULL
+);
+
 CREATE TABLE windows (
     cadence TEXT COLLATE "C" NOT NULL,
     window_key TEXT COLLATE "C" NOT NULL,

@@ -266,6 +266,29 @@ CREATE TABLE digests (
 ) STRICT;
 
 -- `as_of` is the last change that was counted.
+-- What each digest suggested, in its order: a log. `content` is JSON; the suggestion's id is the same as long as it is
+-- repeated.
+CREATE TABLE suggestions (
+    digest TEXT NOT NULL REFERENCES digests (id),
+    position INTEGER NOT NULL,
+    suggestion TEXT NOT NULL,
+    ends_at INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (digest, position)
+) STRICT;
+CREATE INDEX suggestions_by_id ON suggestions (suggestion);
+CREATE INDEX suggestions_by_end ON suggestions (ends_at);
+
+-- What people decided of suggestions: a log.
+CREATE TABLE decisions (
+    number INTEGER PRIMARY KEY,
+    decided_at INTEGER NOT NULL,
+    decided_by TEXT NOT NULL,
+    suggestion TEXT NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE windows (
     cadence TEXT NOT NULL,
     window_key TEXT NOT NULL,

@@ -1,0 +1,126 @@
+//! Suggestions: what digests suggested, where it stands, what people decide, and what became of what was done.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use crate::answers;
+use crate::config::Config;
+use crate::digest::followup::{self, Refusal, WATCH_WEEKS};
+use crate::model::{Calendar, Decision, Said, SuggestionId, SuggestionState, Watched};
+use crate::store::Store;
+
+/// Older suggestions are no longer listed; each digest keeps its own.
+const LISTED_WEEKS: i64 = 104;
+
+/// Letters of a name that are kept.
+const NAME_MAX: usize = 80;
+
+/// What somebody wants a suggestion to be.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// What it is from now on.
+    pub state: SuggestionState,
+    /// Who decides; may be empty.
+    pub by: String,
+    /// Why; may be empty.
+    pub note: String,
+}
+
+/// A suggestion as lists show it.
+#[derive(Clone, Debug, Serialize)]
+pub struct SuggestionRow {
+    /// As a digest said it last.
+    #[serde(flatten)]
+    pub said: Said,
+    /// The window in which it was said first.
+    pub first_window: String,
+    /// How many digests said it.
+    pub times: usize,
+    /// Where it stands.
+    pub state: SuggestionState,
+    /// The decision that put it there.
+    pub decided: Option<Decision>,
+    /// Before and after, where it was done and a week is over.
+    pub watched: Option<Watched>,
+}
+
+/// All suggestions of the last two years: open ones first, and of each state the one said last.
+pub async fn suggestions(
+    store: &Store,
+    calendar: &Calendar,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<SuggestionRow>> {
+    let said = store.said(now - TimeDelta::weeks(LISTED_WEEKS)).await?;
+    let decisions = store.decisions().await?;
+    let standing = followup::standing(&decisions);
+    let mut all: BTreeMap<SuggestionId, Vec<Said>> = BTreeMap::new();
+    for one in said {
+        all.entry(one.suggestion.clone()).or_default().push(one);
+    }
+    let mut rows = Vec::new();
+    for (id, said) in all {
+        let (Some(first), Some(last)) = (said.first(), said.last()) else {
+            continue;
+        };
+        let decided = standing.get(&id).map(|decision| (*decision).clone());
+        rows.push(SuggestionRow {
+            first_window: first.window.clone(),
+            times: said.len(),
+            state: followup::state(&id, &standing),
+            watched: watched(store, calendar, last, decided.as_ref(), now).await?,
+            decided,
+            said: last.clone(),
+        });
+    }
+    rows.sort_by(|a, b| {
+        let by_state = a.state.cmp(&b.state);
+        let latest = b.said.end.cmp(&a.said.end);
+        by_state
+            .then(latest)
+            .then_with(|| a.said.suggestion.cmp(&b.said.suggestion))
+    });
+    Ok(rows)
+}
+
+/// Decides a suggestion, with the words redacted like a customer's. `None` if no digest ever made it.
+pub async fn decide(
+    store: &Store,
+    config: &Config,
+    suggestion: &SuggestionId,
+    wish: &Wish,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Result<Decision, Refusal>>> {
+    let note = answers::given::reason(&wish.note, config.ingest.with_names);
+    let by: String = wish.by.trim().chars().take(NAME_MAX).collect();
+    let decided = store
+        .decide_suggestion(suggestion, wish.state, &by, note.as_str(), now)
+        .await?;
+    if let Some(Ok(decision)) = &decided {
+        let (number, state) = (decision.number, decision.state.as_str());
+        tracing::info!(
+            decision.number = number,
+            suggestion.state = state,
+            "a suggestion was decided"
+        );
+    }
+    Ok(decided)
+}
+
+async fn watched(
+    store: &Store,
+    calendar: &Calendar,
+    said: &Said,
+    decided: Option<&Decision>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Watched>> {
+    let Some(done) = decided.filter(|decision| decision.state == SuggestionState::Done) else {
+        return Ok(None);
+    };
+    // A day more on either side: weeks are cut at midnight of the configured zone.
+    let from = done.at - TimeDelta::weeks(WATCH_WEEKS + 1) - TimeDelta::days(1);
+    let to = now.min(done.at + TimeDelta::weeks(WATCH_WEEKS) + TimeDelta::days(2));
+    let facts = store.facts(from, to).await?;
+    Ok(followup::watch(said, done.at, &facts, calendar, to))
+}
