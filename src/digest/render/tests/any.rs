@@ -146,15 +146,15 @@ prop_compose! {
     fn item()(
         (topic_id, label, terms) in (words(), words(), list(words(), 9)),
         (conversations, customers) in (count(), count()),
-        change in change(),
+        change in change().boxed(),
         categories in list((prop::option::of(words()), count(), prop::option::of(signed())), 6),
         findings in list((any::<bool>(), words()), 3),
         quotes in list(quote(), 4),
-        suggestion in suggestion(),
+        suggestion in suggestion().boxed(),
         earlier in list(words(), 3),
         stability in prop::option::of(number()),
         course in list((words(), count()), 30),
-        heard in prop::option::of(item_heard()),
+        heard in prop::option::of(item_heard().boxed()),
     ) -> Item {
         let categories = categories.into_iter().map(|(category, conversations, official)| CategoryShare {
             category, conversations, official,
@@ -204,6 +204,7 @@ prop_compose! {
 }
 
 prop_compose! {
+    // Boxed parts: their strategies lie on the heap, where a test's small stack would not hold them all.
     /// Any digest.
     pub fn digest()(
         (id, window, zone) in (words(), words(), words()),
@@ -212,13 +213,13 @@ prop_compose! {
         (pulled, assigned, unassigned, customers) in (count(), count(), count(), count()),
         excluded in list((words(), count()), 8),
         previous in prop::option::of(count()),
-        items in prop_oneof![8 => list(item(), 5), 2 => list(item(), 40), 1 => (item(), 60_usize..120).prop_map(|(item, count)| vec![item; count])],
+        items in prop_oneof![8 => list(item().boxed(), 5), 2 => list(item().boxed(), 40), 1 => (item(), 60_usize..120).prop_map(|(item, count)| vec![item; count])].boxed(),
         official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14), list(words(), 9))),
         (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
         revisions in list((words(), count(), count(), count()), 14),
         (notes, rules) in (list(words(), 14), list(words(), 14)),
-        answered in prop_oneof![Just(Answered::default()), answered()],
-        follow_up in follow_up(),
+        answered in prop_oneof![Just(Answered::default()), answered().boxed()].boxed(),
+        follow_up in follow_up().boxed(),
     ) -> Digest {
         let start = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
         let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
