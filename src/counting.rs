@@ -163,6 +163,7 @@ mod tests {
             product: None,
             csat: None,
             reopens: 0,
+            attributes: BTreeMap::new(),
             state,
         }
     }

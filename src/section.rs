@@ -107,6 +107,11 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// The keys that are given, for tables whose keys are names.
+    pub fn keys(&self) -> Vec<String> {
+        self.table.keys().cloned().collect()
+    }
+
     fn take(&mut self, key: &str) -> Option<Value> {
         self.asked.insert(key.to_owned());
         self.table.remove(key)

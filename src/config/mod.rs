@@ -1,7 +1,7 @@
 //! The configuration: built-in defaults, then the file, then the environment; checked as a whole,
 //! with every mistake at once. Each connector, notifier and step reads its own section in its own file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -9,7 +9,8 @@ use toml::{Table, Value};
 
 use crate::connectors::SourceConfig;
 use crate::delivery::DestinationConfig;
-use crate::model::{Calendar, WeekStart};
+use crate::digest::Team;
+use crate::model::{Cadence, Calendar, DestinationId, WeekStart};
 use crate::schedule::DigestPlan;
 
 use crate::section::Section;
@@ -53,6 +54,30 @@ pub struct Config {
 }
 
 impl Config {
+    /// The teams that get digests of a cadence, with their destinations, by name.
+    pub fn teams(&self, cadence: Cadence) -> Vec<(Team, Vec<DestinationId>)> {
+        let mut teams: Vec<(Team, Vec<DestinationId>)> = Vec::new();
+        for destination in self.recipients(cadence) {
+            let Some(team) = &destination.team else {
+                continue;
+            };
+            match teams.iter_mut().find(|(known, _)| known == team) {
+                Some((_, ids)) => ids.push(destination.id.clone()),
+                None => teams.push((team.clone(), vec![destination.id.clone()])),
+            }
+        }
+        teams.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        teams
+    }
+
+    /// The destinations that get digests of a cadence.
+    pub fn recipients(&self, cadence: Cadence) -> Vec<&DestinationConfig> {
+        let plans = self.digests.iter().filter(|plan| plan.cadence == cadence);
+        let ids: BTreeSet<&DestinationId> = plans.flat_map(|plan| &plan.destinations).collect();
+        let is_one = |one: &&DestinationConfig| ids.contains(&one.id);
+        self.destinations.iter().filter(is_one).collect()
+    }
+
     /// Reads a configuration file; a missing default file means the defaults.
     pub fn load(path: &Path, environment: BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
         let text = match std::fs::read_to_string(path) {
@@ -125,11 +150,12 @@ impl Config {
             .into_iter()
             .map(|s| SourceConfig::read(s, zone))
             .collect();
-        let destinations: Vec<_> = root
+        let mut destinations: Vec<_> = root
             .sections("destinations")
             .into_iter()
             .map(DestinationConfig::read)
             .collect();
+        name_teams(&root, &mut destinations);
         let digests: Vec<_> = root
             .sections("digests")
             .into_iter()
@@ -161,6 +187,32 @@ impl Config {
         };
         root.finish();
         config
+    }
+}
+
+/// Destinations with the same filter are one team: it has the name that is given, else the id of the first of them.
+fn name_teams(root: &Section<'_>, destinations: &mut [DestinationConfig]) {
+    let mut known: Vec<Team> = Vec::new();
+    for (place, destination) in destinations.iter_mut().enumerate() {
+        let Some(team) = &mut destination.team else {
+            continue;
+        };
+        if team.name.is_empty() {
+            let same = known.iter().find(|other| other.only == team.only);
+            team.name = same.map_or(destination.id.to_string(), |other| other.name.clone());
+        }
+        if known
+            .iter()
+            .any(|other| other.name == team.name && other.only != team.only)
+        {
+            let message = format!(
+                "another destination's team \"{}\" has another filter",
+                team.name
+            );
+            let hint = "give the team another name, or both the same filter";
+            root.problem(&format!("destinations[{place}].only"), message, hint);
+        }
+        known.push(team.clone());
     }
 }
 

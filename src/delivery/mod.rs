@@ -23,6 +23,7 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::render::{Format, Rendered};
+use crate::digest::{Only, Team};
 use crate::model::{DestinationId, DigestId};
 use crate::section::Section;
 
@@ -105,6 +106,8 @@ pub struct DestinationConfig {
     pub id: DestinationId,
     /// After how many tries a delivery is given up.
     pub attempts_max: u32,
+    /// The team whose digests it gets; the whole company's where there is none.
+    pub team: Option<Team>,
     /// Which kind, with its settings.
     pub kind: DestinationKind,
 }
@@ -143,6 +146,11 @@ impl DestinationConfig {
             );
         }
         let attempts_max = section.number("attempts_max", i64::from(ATTEMPTS_MAX), 1..=100);
+        let (name, only) = Only::read(&mut section);
+        let team = (!only.is_all()).then(|| Team {
+            name: name.unwrap_or_default(),
+            only,
+        });
         let is_missing = !section.has("kind");
         let kind = section.text("kind", "console");
         if is_missing {
@@ -162,6 +170,7 @@ impl DestinationConfig {
                 return Self {
                     id,
                     attempts_max: ATTEMPTS_MAX,
+                    team,
                     kind: DestinationKind::Console,
                 };
             }
@@ -172,6 +181,7 @@ impl DestinationConfig {
         Self {
             id,
             attempts_max: u32::try_from(attempts_max).unwrap_or(ATTEMPTS_MAX),
+            team,
             kind,
         }
     }

@@ -229,6 +229,7 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
         terms: shown_terms(&candidate.topic),
         conversations: facts.conversations,
         customers: facts.customers,
+        company: candidate.company,
         change: facts.change,
         categories: candidate.categories.clone(),
         findings: facts.findings,
@@ -320,6 +321,7 @@ mod tests {
                 incomplete_sources: &[],
                 heard: &self.heard,
                 config: &DigestConfig::default(),
+                team: None,
             });
             let wanted: BTreeSet<_> = draft.keys().into_iter().collect();
             let known = self.facts.iter().map(stored);

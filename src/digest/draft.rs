@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Heard;
-use crate::counting::{Counts, count_windows};
+use crate::counting::{Counts, count, count_windows};
 use crate::model::{
     Calendar, CategoryShare, Change, ConversationKey, Decision, Digest, Fact, OfficialReport, Said,
     Topic, TopicId, TrendState, Window,
@@ -26,6 +26,7 @@ use super::handling::Handling;
 use super::rules::TopicFacts;
 use super::signals::Signals;
 use super::tally::{Tallies, Tally, most, spread};
+use super::team::Team;
 
 /// More topics than this are not read: the smaller ones wait for a better week.
 const CANDIDATES_MAX: usize = 60;
@@ -65,6 +66,8 @@ pub struct Inputs<'a> {
     pub heard: &'a Heard,
     /// What passes.
     pub config: &'a DigestConfig,
+    /// The team whose digest it is; none for the whole company's.
+    pub team: Option<&'a Team>,
 }
 
 /// An earlier window as readers were last told of it.
@@ -106,6 +109,8 @@ pub(super) struct Candidate {
     pub customers_max: u64,
     pub categories: Vec<CategoryShare>,
     pub course: Vec<(String, u64)>,
+    /// Conversations of the topic in the whole company, in a team's digest.
+    pub company: Option<u64>,
     /// Conversations of the window to quote from, with their customer.
     pub members: Vec<(ConversationKey, Option<String>)>,
     /// Conversations whose wording is counted.
@@ -135,6 +140,26 @@ impl Draft {
 
 /// Counts, compares, and chooses the topics that are worth reading.
 pub fn draft(inputs: &Inputs<'_>) -> Draft {
+    let Some(team) = inputs.team else {
+        return draft_of(inputs, inputs);
+    };
+    let own = team.only.part(inputs.facts);
+    let part = Inputs {
+        facts: &own,
+        ..inputs.clone()
+    };
+    let mut draft = draft_of(&part, inputs);
+    let company = count(inputs.facts, inputs.window);
+    draft.frame.team = Some(team.beside(&company));
+    draft.frame.rules.insert(0, team.rule());
+    for candidate in &mut draft.candidates {
+        candidate.company = Some(company.topic(&candidate.topic.id));
+    }
+    draft
+}
+
+/// The draft of a team, or of the whole company. The official report is the company's, so the company stands beside it.
+fn draft_of(inputs: &Inputs<'_>, company: &Inputs<'_>) -> Draft {
     let course = course(inputs);
     let counts = course
         .last()
@@ -144,7 +169,8 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
     let from = course
         .first()
         .map_or(inputs.window.start, |(first, _)| first.start);
-    let beside = official(inputs, &rows, from);
+    let of_company = reconcile::table(company.facts, company.window);
+    let beside = official(company, &of_company, from);
     let mut tallies = Tallies::default();
     tallies.count(inputs, from);
     let findings = findings(inputs, &course);
@@ -171,6 +197,7 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
                     .iter()
                     .map(|(window, counts)| (window.key.clone(), counts.topic(&topic.id)))
                     .collect(),
+                company: None,
                 members: tally.map(Tally::members_to_read).unwrap_or_default(),
                 evidence,
             }
@@ -185,7 +212,7 @@ pub fn draft(inputs: &Inputs<'_>) -> Draft {
     frame
         .notes
         .extend(beside.as_ref().and_then(|beside| beside.warning.clone()));
-    frame.official = beside.map(|beside| official_side(inputs, beside, &findings));
+    frame.official = beside.map(|beside| official_side(company, beside, &findings));
     Draft {
         frame,
         candidates,

@@ -15,12 +15,13 @@ pub fn frame(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Digest {
     let window = inputs.window;
     Digest {
         version: super::VERSION,
-        id: DigestId(format!("{}-{}", window.cadence, window.key)),
+        id: id(inputs),
         cadence: window.cadence,
         window: window.key.clone(),
         start: window.start,
         end: window.end,
         zone: inputs.calendar.zone.to_string(),
+        team: None,
         totals: totals(counts, previous),
         items: Vec::new(),
         official: None,
@@ -36,6 +37,15 @@ pub fn frame(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Digest {
         rules: counting_rules(inputs),
         answered: Answered::default(),
     }
+}
+
+fn id(inputs: &Inputs<'_>) -> DigestId {
+    let window = inputs.window;
+    let whole = format!("{}-{}", window.cadence, window.key);
+    DigestId(match inputs.team {
+        Some(team) => format!("{whole}-{}", team.name),
+        None => whole,
+    })
 }
 
 fn totals(counts: &Counts, previous: Option<&Counts>) -> Totals {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::DigestConfig;
 use super::draft::{Inputs, Published};
+use super::team::Team;
 use crate::answers::Heard;
 use crate::model::{
     Calendar, Change, Decision, Fact, OfficialReport, Said, Topic, TopicId, Window,
@@ -50,6 +51,9 @@ pub struct Frozen {
     pub heard: Heard,
     /// What passes.
     pub config: DigestConfig,
+    /// The team whose digest it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Team>,
 }
 
 impl Frozen {
@@ -70,6 +74,7 @@ impl Frozen {
             incomplete_sources: &self.incomplete_sources,
             heard: &self.heard,
             config: &self.config,
+            team: self.team.as_ref(),
         }
     }
 

@@ -26,6 +26,7 @@ mod routing;
 mod rules;
 mod signals;
 mod tally;
+mod team;
 
 use sha2::{Digest as _, Sha256};
 
@@ -38,6 +39,7 @@ pub use frozen::Frozen;
 pub use proof::{Fingerprint, PROGRAM, Part, Proof, Snapshot};
 pub use routing::{Route, Routing};
 pub use rules::{RULES, Rule, TopicFacts};
+pub use team::{Only, Team};
 
 /// Version of the digest's shape, written into each.
 pub const VERSION: u32 = 1;

@@ -232,6 +232,7 @@ mod tests {
             incomplete_sources: &[],
             heard: &crate::answers::Heard::default(),
             config: &DigestConfig::default(),
+            team: None,
         };
         tallies.count(&inputs, week().start);
         tallies

@@ -24,6 +24,9 @@ pub struct Digest {
     pub end: DateTime<Utc>,
     /// The time zone in which the window was cut.
     pub zone: String,
+    /// Whose digest it is, where it is one team's: everything in it is the team's, but the official side, which is the company's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamSide>,
     /// What was pulled and how it is split; the states add up.
     pub totals: Totals,
     /// At most five (by default) suggestions with their evidence, most important first.
@@ -67,6 +70,19 @@ impl Digest {
     }
 }
 
+/// A team beside the whole company.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeamSide {
+    /// Its name.
+    pub name: String,
+    /// Which conversations are its own: `product aura 9; region south`.
+    pub only: String,
+    /// How many conversations of the window count in the whole company.
+    pub conversations: u64,
+    /// How many customers the whole company heard from.
+    pub customers: u64,
+}
+
 /// Conversations of a window, split so that the parts add up to `pulled`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
@@ -97,6 +113,9 @@ pub struct Item {
     pub conversations: u64,
     /// Different customers among them.
     pub customers: u64,
+    /// Conversations of the topic in the whole company, in a team's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<u64>,
     /// Change against the baseline.
     pub change: Change,
     /// What the official report says of the same conversations; adds up to `conversations`.

@@ -1,5 +1,7 @@
 //! What counting needs of a conversation, and nothing more: no words.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{ConversationKey, Exclusion, Kind, TopicId};
@@ -70,6 +72,8 @@ pub struct Fact {
     pub tags: Vec<String>,
     /// What the source said of it before, oldest first, as far as that matters to a report.
     pub earlier: Vec<Earlier>,
+    /// Those of its other fields that a team's filter asks for, by name.
+    pub attributes: BTreeMap<String, String>,
     /// Its state.
     pub state: State,
 }

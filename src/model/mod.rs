@@ -22,7 +22,7 @@ pub use conversation::{
 };
 pub use digest::{
     CategoryShare, Cause, Change, Digest, Finding, FindingKind, FindingNumbers, Item, OfficialSide,
-    Pair, Quote, Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
+    Pair, Quote, Revision, Suggestion, SuggestionKind, TeamSide, Totals, TrendState, Unassigned,
 };
 pub use fact::{Earlier, Fact, State};
 pub use followup::{Decided, Decision, FollowUp, Said, SuggestionState, Watched};

@@ -103,6 +103,7 @@ pub(crate) mod testing {
             reopens: 0,
             tags: Vec::new(),
             earlier: Vec::new(),
+            attributes: std::collections::BTreeMap::new(),
             state,
         }
     }

@@ -1,21 +1,23 @@
 //! Closes a window: counts it, lays it beside the official report, composes its digest, and writes
 //! all of it with the deliveries in one transaction.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::answers::Heard;
 use crate::app::App;
-use crate::changes::changes;
+use crate::changes::{changes, first_seen};
 use crate::counting::{Counts, count_windows};
-use crate::digest::{Frozen, Outcome, Published, followup};
+use crate::digest::{Frozen, Outcome, Published, Snapshot, Team, followup};
 use crate::model::{
-    Change, DestinationId, Fact, OfficialReport, Said, SourceId, State, TopicId, Window,
+    Change, Decision, DestinationId, Fact, OfficialReport, Said, SourceId, State, TopicId, Window,
 };
 use crate::reconcile::Reading;
 use crate::store::{Closed, ClosedWindow, Closing, Origin};
 
-use super::compute::{compute, rows, snapshot_around};
+use super::compute::{compute, rows, snapshot_around, with_attributes};
 
 /// How many earlier windows are looked through for late arrivals.
 const REVISED_WINDOWS: u32 = 4;
@@ -59,23 +61,26 @@ async fn count_and_close(
     let facts_from = watched.map_or(from, |watched| watched.min(from));
     let snapshot = snapshot_around(&app.store, facts_from, window.end, as_of).await?;
     super::asked::catch_up_and_count(app, window, &snapshot.facts, now).await?;
-    let frozen = Frozen {
-        counted_from: facts_from,
+    let seen = Seen {
+        from,
+        facts_from,
         heard: super::heard::heard(app, window, is_newest).await?,
         decisions,
-        ..freeze(app, window, incomplete, (from, &snapshot.facts)).await?
-    };
-    let inputs = frozen.to_json();
-    let computed = compute(&app.store, &inputs, &snapshot, as_of).await?;
-    let origin = Origin {
+        snapshot,
         as_of,
-        read: computed.draft.keys(),
-        inputs,
-        proof: computed.proof.to_json(),
+        incomplete,
+        now,
     };
-    let counts = computed.counts;
-    let recipients = recipients(app, window, is_newest);
-    let closing = closing(window, &counts, computed.outcome, recipients, origin, now);
+    let (mut closing, counts) = part(app, window, &seen, None, recipients(app, window)).await?;
+    for (team, destinations) in app.config.teams(window.cadence) {
+        let team = part(app, window, &seen, Some(team), destinations).await?;
+        closing.teams.push(team.0);
+    }
+    if !is_newest {
+        let teams = closing.teams.iter_mut();
+        teams.for_each(|team| team.destinations.clear());
+        closing.destinations.clear();
+    }
     // The lines after the first name topics, and so hold customers' words.
     let reason = closing.closed.reason.lines().next().map(str::to_owned);
     let closed = app.store.close_window(&closing).await?;
@@ -102,14 +107,68 @@ async fn reading_of(app: &App, report: Option<&OfficialReport>) -> anyhow::Resul
     }
 }
 
+/// What is the same for the whole company and for every team.
+struct Seen<'a> {
+    /// Windows are counted from here on.
+    from: DateTime<Utc>,
+    /// Conversations reach back to here.
+    facts_from: DateTime<Utc>,
+    decisions: Vec<Decision>,
+    snapshot: Snapshot,
+    heard: Heard,
+    as_of: i64,
+    incomplete: &'a [SourceId],
+    now: DateTime<Utc>,
+}
+
+/// The closing of the whole company, or of a team, with its counts.
+async fn part(
+    app: &App,
+    window: &Window,
+    seen: &Seen<'_>,
+    team: Option<Team>,
+    destinations: Vec<DestinationId>,
+) -> anyhow::Result<(Closing, Counts)> {
+    let frozen = freeze(app, window, seen, team).await?;
+    let inputs = frozen.to_json();
+    let computed = compute(&app.store, &inputs, &seen.snapshot, seen.as_of).await?;
+    let origin = Origin {
+        as_of: seen.as_of,
+        read: computed.read,
+        inputs,
+        proof: computed.proof.to_json(),
+    };
+    let counts = computed.counts;
+    let mut closing = closing(
+        window,
+        &counts,
+        computed.outcome,
+        destinations,
+        origin,
+        seen.now,
+    );
+    closing.closed.team = frozen.team.map(|team| team.name).unwrap_or_default();
+    Ok((closing, counts))
+}
+
 /// What the digest is computed from beside the conversations, as it is now.
 async fn freeze(
     app: &App,
     window: &Window,
-    incomplete: &[SourceId],
-    (from, facts): (DateTime<Utc>, &[Fact]),
+    seen: &Seen<'_>,
+    team: Option<Team>,
 ) -> anyhow::Result<Frozen> {
     let config = &app.config;
+    let (from, facts) = (seen.from, &seen.snapshot.facts);
+    let facts = match &team {
+        Some(team) => {
+            let asked = team.only.asks();
+            let facts = with_attributes(&app.store, facts, &asked, seen.as_of).await?;
+            Cow::Owned(team.only.part(&facts))
+        }
+        None => Cow::Borrowed(facts.as_slice()),
+    };
+    let facts: &[Fact] = &facts;
     let last = window.end - chrono::TimeDelta::microseconds(1);
     let windows = count_windows(facts, &config.calendar, window.cadence, from, last);
     let registry = super::registry(app).await?;
@@ -119,24 +178,26 @@ async fn freeze(
     topics.retain(|topic| occurs.contains(&topic.id));
     let muted = topics.iter().map(|topic| &topic.id);
     let muted = muted.filter(|id| edited.is_muted(id)).cloned().collect();
+    let team_name = team.as_ref().map_or("", |team| team.name.as_str());
     let reports = app.store.reports(window.cadence).await?;
     let report = newest_with(app, reports, window, from);
     let reading = reading_of(app, report.as_ref()).await?;
     Ok(Frozen {
         window: window.clone(),
-        counted_from: from,
+        counted_from: seen.facts_from,
         calendar: config.calendar,
-        changes: changes_of(app, &windows).await?,
+        changes: changes_of(app, &windows, team.is_some()).await?,
         muted,
         topics,
         report,
         reading,
-        published: published(app, window).await?,
-        said: said(app, window).await?,
-        decisions: Vec::new(),
-        incomplete_sources: incomplete.iter().map(ToString::to_string).collect(),
-        heard: crate::answers::Heard::default(),
+        published: published(app, window, team_name).await?,
+        said: said(app, window, team_name).await?,
+        decisions: seen.decisions.clone(),
+        incomplete_sources: seen.incomplete.iter().map(ToString::to_string).collect(),
+        heard: seen.heard.clone(),
         config: config.digest.clone(),
+        team,
     })
 }
 
@@ -172,10 +233,20 @@ pub fn counted_from(app: &App, window: &Window) -> DateTime<Utc> {
 async fn changes_of(
     app: &App,
     windows: &[(Window, Counts)],
+    is_team: bool,
 ) -> anyhow::Result<BTreeMap<TopicId, Change>> {
     let Some(last) = windows.len().checked_sub(1) else {
         return Ok(BTreeMap::new());
     };
+    if is_team {
+        // What others heard of earlier is new to the team all the same.
+        return Ok(changes(
+            windows,
+            last,
+            &first_seen(windows),
+            &app.config.trend,
+        ));
+    }
     let spans = app.store.topic_spans().await?;
     let place = |first: DateTime<Utc>| windows.partition_point(|(window, _)| window.end <= first);
     let began = windows[0].0.start;
@@ -215,11 +286,11 @@ fn newest_with(
 }
 
 /// Earlier windows as readers were last told of them.
-async fn published(app: &App, window: &Window) -> anyhow::Result<Vec<Published>> {
+async fn published(app: &App, window: &Window, team: &str) -> anyhow::Result<Vec<Published>> {
     let mut published: Vec<Published> = Vec::new();
     let earlier = app
         .store
-        .closed_windows(window.cadence, REVISED_WINDOWS + 1)
+        .closed_windows_of(window.cadence, team, REVISED_WINDOWS + 1)
         .await?;
     // From the oldest on: a revision in a later digest is what readers were last told.
     for closed in earlier.into_iter().rev() {
@@ -249,29 +320,20 @@ async fn published(app: &App, window: &Window) -> anyhow::Result<Vec<Published>>
     Ok(published)
 }
 
-/// What earlier digests suggested: the last word of each suggestion that is not forgotten.
-async fn said(app: &App, window: &Window) -> anyhow::Result<Vec<Said>> {
+/// What earlier digests of the company, or of a team, suggested: the last word of each suggestion that is not forgotten.
+async fn said(app: &App, window: &Window, team: &str) -> anyhow::Result<Vec<Said>> {
     let since = window.start - TimeDelta::weeks(followup::REMEMBERED_WEEKS);
-    let mut said = app.store.said(since).await?;
+    let mut said = app.store.said_by(team, since).await?;
     // Windows are closed late after a stop, and then out of order: nothing is taken from a later one.
     said.retain(|said| said.end <= window.end);
     Ok(followup::latest(said, window.cadence))
 }
 
-fn recipients(app: &App, window: &Window, is_newest: bool) -> Vec<DestinationId> {
-    let plans = app
-        .config
-        .digests
-        .iter()
-        .filter(|plan| plan.cadence == window.cadence);
-    let destinations: BTreeSet<DestinationId> = plans
-        .flat_map(|plan| plan.destinations.iter().cloned())
-        .collect();
-    if is_newest {
-        destinations.into_iter().collect()
-    } else {
-        Vec::new()
-    }
+/// The destinations that get the whole company's digests.
+fn recipients(app: &App, window: &Window) -> Vec<DestinationId> {
+    let destinations = app.config.recipients(window.cadence).into_iter();
+    let whole = destinations.filter(|destination| destination.team.is_none());
+    whole.map(|destination| destination.id.clone()).collect()
 }
 
 fn closing(
@@ -293,6 +355,7 @@ fn closing(
     };
     Closing {
         closed: ClosedWindow {
+            team: String::new(),
             cadence: window.cadence,
             window: window.key.clone(),
             closed_at: now,
@@ -304,5 +367,6 @@ fn closing(
         digest,
         destinations,
         origin,
+        teams: Vec::new(),
     }
 }

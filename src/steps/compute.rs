@@ -1,14 +1,20 @@
 //! Computes what a closed window says from its frozen inputs and the database as of one change: the same when the window is
 //! closed and when its digest is verified, so that there is nothing that the one reads and the other does not.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 
 use crate::counting::{self, Counts};
-use crate::digest::{self, Draft, Frozen, Outcome, Proof, Snapshot};
-use crate::model::State;
+use crate::digest::{self, Frozen, Outcome, Proof, Snapshot};
+use crate::model::{ConversationKey, Fact, State};
 use crate::reconcile::REACH;
 use crate::store::{ReadWords, Store, WindowCount};
+
+/// So many conversations' words are in memory at once while only their fields are wanted.
+const READ_AT_ONCE: usize = 2_000;
 
 /// What a window says, and what it was computed from.
 pub struct Computed {
@@ -18,10 +24,10 @@ pub struct Computed {
     pub counts: Counts,
     /// What all of it was computed from, as hashes.
     pub proof: Proof,
-    /// The digest without words.
-    pub draft: Draft,
     /// The words that were read.
     pub words: ReadWords,
+    /// Conversations of which anything was read, sorted: it is kept for as long as the digest.
+    pub read: Vec<ConversationKey>,
 }
 
 /// The conversations of a stretch of windows as of a change, and those near its edges, where a report's own windows may begin
@@ -45,18 +51,54 @@ pub async fn compute(
     as_of: i64,
 ) -> anyhow::Result<Computed> {
     let frozen = Frozen::from_json(inputs).context("the frozen inputs cannot be read")?;
-    let draft = digest::draft(&frozen.inputs(&snapshot.facts));
+    let asked = frozen.team.as_ref().map(|team| team.only.asks());
+    let asked = asked.unwrap_or_default();
+    let facts = with_attributes(store, &snapshot.facts, &asked, as_of).await?;
+    let draft = digest::draft(&frozen.inputs(&facts));
     let words = store.words_as_of(&draft.keys(), as_of).await?;
     let outcome = digest::compose(&draft, &words.stored);
-    let counts = counting::count(&snapshot.facts, &frozen.window);
+    let counts = match &frozen.team {
+        Some(team) => counting::count(&team.only.part(&facts), &frozen.window),
+        None => counting::count(&facts, &frozen.window),
+    };
+    // Whose conversation it is was read of all.
+    let read = if asked.is_empty() {
+        draft.keys()
+    } else {
+        facts.iter().map(|fact| fact.key.clone()).collect()
+    };
     let proof = Proof::of(as_of, (&frozen, inputs), snapshot, &words.fingerprints);
     Ok(Computed {
         outcome,
         counts,
         proof,
-        draft,
         words,
+        read,
     })
+}
+
+/// Conversations with those of their fields that are asked for.
+pub async fn with_attributes<'a>(
+    store: &Store,
+    facts: &'a [Fact],
+    asked: &BTreeSet<String>,
+    as_of: i64,
+) -> anyhow::Result<Cow<'a, [Fact]>> {
+    if asked.is_empty() {
+        return Ok(Cow::Borrowed(facts));
+    }
+    let mut facts = facts.to_vec();
+    for part in facts.chunks_mut(READ_AT_ONCE) {
+        let keys: Vec<ConversationKey> = part.iter().map(|fact| fact.key.clone()).collect();
+        let mut words = store.words_as_of(&keys, as_of).await?;
+        for fact in part {
+            if let Some(stored) = words.stored.remove(&fact.key) {
+                fact.attributes = stored.conversation.attributes;
+                fact.attributes.retain(|name, _| asked.contains(name));
+            }
+        }
+    }
+    Ok(Cow::Owned(facts))
 }
 
 /// A window's counts as they are stored, sorted as they are read.

@@ -59,7 +59,9 @@ impl Verdict {
 /// Verifies one digest; none if there is no trace of it.
 pub async fn verify_digest(store: &Store, id: &DigestId) -> anyhow::Result<Option<Verdict>> {
     match store.window_of(id).await {
-        Ok(Some((cadence, window))) => Ok(Some(verdict_of(store, cadence, &window).await)),
+        Ok(Some((cadence, window, team))) => {
+            Ok(Some(verdict_of(store, cadence, &window, &team).await))
+        }
         Ok(None) if !store.digest_ids(u32::MAX).await?.contains(id) => Ok(None),
         Ok(None) => Ok(Some(Verdict::of_one(
             id,
@@ -72,9 +74,9 @@ pub async fn verify_digest(store: &Store, id: &DigestId) -> anyhow::Result<Optio
 /// Verifies every closed window, also those without a digest, and that there is no digest beside them.
 pub async fn verify_all(store: &Store) -> anyhow::Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
-    for (name, window) in store.closed_keys().await? {
+    for (name, window, team) in store.closed_keys().await? {
         verdicts.push(match Cadence::parse(&name) {
-            Some(cadence) => verdict_of(store, cadence, &window).await,
+            Some(cadence) => verdict_of(store, cadence, &window, &team).await,
             None => Verdict::of_one(format!("{name} {window}"), "there is no such cadence"),
         });
     }
@@ -87,21 +89,27 @@ pub async fn verify_all(store: &Store) -> anyhow::Result<Vec<Verdict>> {
 }
 
 /// What could not even be read does not fit either, and hides no other window.
-async fn verdict_of(store: &Store, cadence: Cadence, window: &str) -> Verdict {
-    match verify_window(store, cadence, window).await {
+async fn verdict_of(store: &Store, cadence: Cadence, window: &str, team: &str) -> Verdict {
+    match verify_window(store, cadence, window, team).await {
         Ok(verdict) => verdict,
         Err(error) => Verdict::of_one(format!("{cadence} {window}"), format!("{error:#}")),
     }
 }
 
 /// Verifies one closed window.
-async fn verify_window(store: &Store, cadence: Cadence, key: &str) -> anyhow::Result<Verdict> {
-    let sealed = store.sealed(cadence, key).await?;
+async fn verify_window(
+    store: &Store,
+    cadence: Cadence,
+    key: &str,
+    team: &str,
+) -> anyhow::Result<Verdict> {
+    let sealed = store.sealed(cadence, key, team).await?;
     let sealed = sealed.with_context(|| format!("the {cadence} window {key} is not closed"))?;
     let mut verdict = Verdict {
         name: match &sealed.closed.digest {
             Some(id) => id.to_string(),
-            None => format!("{cadence} {key}, which has no digest"),
+            None if team.is_empty() => format!("{cadence} {key}, which has no digest"),
+            None => format!("{cadence} {key} of team {team}, which has no digest"),
         },
         ..Verdict::default()
     };
@@ -121,7 +129,8 @@ async fn verify_window(store: &Store, cadence: Cadence, key: &str) -> anyhow::Re
     let snapshot = snapshot_around(store, from, to, sealed.as_of).await?;
     let computed = compute(store, &sealed.inputs, &snapshot, sealed.as_of).await?;
     verdict.conversations = snapshot.facts.len() as u64;
-    if (frozen.window.cadence, frozen.window.key.as_str()) != (cadence, key) {
+    let of = frozen.team.as_ref().map_or("", |team| team.name.as_str());
+    if (frozen.window.cadence, frozen.window.key.as_str(), of) != (cadence, key, team) {
         verdict.problem("its frozen inputs are those of another window");
     }
     verdict.problems.extend(computed.proof.differences(&proof));

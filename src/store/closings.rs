@@ -79,6 +79,7 @@ fn seal(
     };
     field(closed.cadence.as_str());
     field(&closed.window);
+    field(&closed.team);
     field(&closed.closed_at.timestamp_micros().to_string());
     field(&closed.conversations.to_string());
     field(closed.digest.as_ref().map_or("", DigestId::as_str));
@@ -109,12 +110,13 @@ pub(super) async fn write_origin(
     let texts = (origin.inputs.as_str(), origin.proof.as_str());
     let seal = seal(closed, origin.as_of, &counts, texts, digest_sha256);
     let add = sql(
-        "INSERT INTO closings (cadence, window_key, inputs, proof, seal) \
-                   VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO closings (cadence, window_key, team, inputs, proof, seal) \
+                   VALUES ($1, $2, $3, $4, $5, $6)",
     );
     let add = add
         .bind(closed.cadence.as_str())
         .bind(plain(&closed.window))
+        .bind(plain(&closed.team))
         .bind(origin.inputs.clone())
         .bind(origin.proof.clone())
         .bind(seal);
@@ -124,24 +126,33 @@ pub(super) async fn write_origin(
 
 impl Store {
     /// All that a closing wrote; none if the window is not closed.
-    pub async fn sealed(&self, cadence: Cadence, window: &str) -> anyhow::Result<Option<Sealed>> {
-        let counts = self.window_counts(cadence, window).await?;
+    pub async fn sealed(
+        &self,
+        cadence: Cadence,
+        window: &str,
+        team: &str,
+    ) -> anyhow::Result<Option<Sealed>> {
+        let counts = self.window_counts_of(cadence, window, team).await?;
         let ask = sql(
             "SELECT w.cadence, w.window_key, w.closed_at, w.conversations, w.digest, w.reason, \
-             w.as_of, COALESCE(c.inputs, ''), COALESCE(c.proof, ''), COALESCE(c.seal, '') \
+             w.team, w.as_of, COALESCE(c.inputs, ''), COALESCE(c.proof, ''), COALESCE(c.seal, '') \
              FROM windows w LEFT JOIN closings c ON c.cadence = w.cadence \
-             AND c.window_key = w.window_key WHERE w.cadence = $1 AND w.window_key = $2",
+             AND c.window_key = w.window_key AND c.team = w.team \
+             WHERE w.cadence = $1 AND w.window_key = $2 AND w.team = $3",
         );
-        let ask = ask.bind(cadence.as_str()).bind(plain(window));
+        let ask = ask
+            .bind(cadence.as_str())
+            .bind(plain(window))
+            .bind(plain(team));
         let mut connection = self.reader().await?;
         let found = first(&mut connection, ask, |row| {
             Ok(Sealed {
                 closed: closed_window(row)?,
-                as_of: get(row, 6)?,
+                as_of: get(row, 7)?,
                 counts: counts.clone(),
-                inputs: get(row, 7)?,
-                proof: get(row, 8)?,
-                seal: get(row, 9)?,
+                inputs: get(row, 8)?,
+                proof: get(row, 9)?,
+                seal: get(row, 10)?,
                 digest: None,
             })
         });
@@ -170,21 +181,24 @@ impl Store {
         Ok(Some(sealed))
     }
 
-    /// Cadence and key of every closed window, as far as any table knows of it.
-    pub async fn closed_keys(&self) -> anyhow::Result<Vec<(String, String)>> {
-        let ask = sql(
-            "SELECT cadence, window_key FROM windows UNION SELECT cadence, window_key FROM closings \
-             UNION SELECT cadence, window_key FROM window_counts ORDER BY 1, 2",
-        );
-        self.read_all(ask, |row| Ok((get(row, 0)?, get(row, 1)?)))
+    /// Cadence, key and team of every closed window, as far as any table knows of it.
+    pub async fn closed_keys(&self) -> anyhow::Result<Vec<(String, String, String)>> {
+        let ask = sql("SELECT cadence, window_key, team FROM windows \
+             UNION SELECT cadence, window_key, team FROM closings \
+             UNION SELECT cadence, window_key, team FROM window_counts ORDER BY 1, 2, 3");
+        self.read_all(ask, |row| Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?)))
             .await
     }
 
-    /// The closed window that a digest is about, by the windows' own table.
-    pub async fn window_of(&self, id: &DigestId) -> anyhow::Result<Option<(Cadence, String)>> {
-        let ask = sql("SELECT cadence, window_key FROM windows WHERE digest = $1");
+    /// The closed window that a digest is about, and its team, by the windows' own table.
+    pub async fn window_of(
+        &self,
+        id: &DigestId,
+    ) -> anyhow::Result<Option<(Cadence, String, String)>> {
+        let ask = sql("SELECT cadence, window_key, team FROM windows WHERE digest = $1");
         self.read_first(ask.bind(plain(id.as_str())), |row| {
-            Ok((super::sql::word(row, 0, Cadence::parse)?, get(row, 1)?))
+            let cadence = super::sql::word(row, 0, Cadence::parse)?;
+            Ok((cadence, get(row, 1)?, get(row, 2)?))
         })
         .await
     }

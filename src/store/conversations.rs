@@ -169,6 +169,7 @@ pub(super) fn fact(row: &AnyRow) -> anyhow::Result<Fact> {
         reopens: small_count(row, 11)?,
         tags: from_json(row, 14)?,
         earlier: Vec::new(),
+        attributes: BTreeMap::new(),
         state,
     })
 }

@@ -17,10 +17,14 @@ impl Store {
     /// Closes a window: counts, digest and its deliveries in one transaction, if the window is open and nothing
     /// changed since it was counted.
     pub async fn close_window(&self, closing: &Closing) -> anyhow::Result<Closed> {
-        check(closing)?;
+        for one in closing.teams.iter().chain([closing]) {
+            check(one)?;
+        }
         let closed = &closing.closed;
         let mut writing = self.begin().await?;
-        let ask = sql("SELECT closed_at FROM windows WHERE cadence = $1 AND window_key = $2");
+        let ask = sql(
+            "SELECT closed_at FROM windows WHERE cadence = $1 AND window_key = $2 AND team = ''",
+        );
         let ask = ask
             .bind(closed.cadence.as_str())
             .bind(plain(&closed.window));
@@ -33,41 +37,50 @@ impl Store {
         if writing.last_committed != closing.origin.as_of {
             return Ok(Closed::Outdated);
         }
-        let mut sha256 = None;
-        if let Some(digest) = &closing.digest {
-            sha256 = Some(write_digest(&mut writing, digest, closed.closed_at).await?);
-            write_said(&mut writing, digest).await?;
-            write_deliveries(&mut writing, closing).await?;
+        write_closing(&mut writing, closing).await?;
+        for team in &closing.teams {
+            write_closing(&mut writing, team).await?;
         }
-        let add = sql(
-            "INSERT INTO windows (cadence, window_key, closed_at, conversations, digest, \
-                       reason, as_of) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        );
-        let add = add
-            .bind(closed.cadence.as_str())
-            .bind(plain(&closed.window))
-            .bind(closed.closed_at.timestamp_micros())
-            .bind(whole(closed.conversations))
-            .bind(closed.digest.as_ref().map(|id| id.0.clone()))
-            .bind(plain(&closed.reason))
-            .bind(closing.origin.as_of);
-        run(writing.connection(), add).await?;
-        note_read(&mut writing, closing).await?;
-        write_counts(&mut writing, closing).await?;
-        write_origin(&mut writing, closing, sha256.as_deref()).await?;
         writing.commit().await?;
         Ok(Closed::Written)
     }
 
-    /// Newest first.
+    /// Newest first, of the whole company.
     pub async fn closed_windows(
         &self,
         cadence: Cadence,
         limit: u32,
     ) -> anyhow::Result<Vec<ClosedWindow>> {
+        self.closed_windows_of(cadence, "", limit).await
+    }
+
+    /// Newest first, as a team's closings have them.
+    pub async fn closed_windows_of(
+        &self,
+        cadence: Cadence,
+        team: &str,
+        limit: u32,
+    ) -> anyhow::Result<Vec<ClosedWindow>> {
         let ask = sql(
-            "SELECT cadence, window_key, closed_at, conversations, digest, reason \
-                       FROM windows WHERE cadence = $1 ORDER BY window_key DESC LIMIT $2",
+            "SELECT cadence, window_key, closed_at, conversations, digest, reason, team \
+                       FROM windows WHERE cadence = $1 AND team = $2 \
+                       ORDER BY window_key DESC LIMIT $3",
+        );
+        let ask = ask.bind(cadence.as_str()).bind(plain(team));
+        self.read_all(ask.bind(i64::from(limit)), closed_window)
+            .await
+    }
+
+    /// The closings of all teams, the newest windows first.
+    pub async fn team_windows(
+        &self,
+        cadence: Cadence,
+        limit: u32,
+    ) -> anyhow::Result<Vec<ClosedWindow>> {
+        let ask = sql(
+            "SELECT cadence, window_key, closed_at, conversations, digest, reason, team \
+                       FROM windows WHERE cadence = $1 AND team <> '' \
+                       ORDER BY window_key DESC, team LIMIT $2",
         );
         let ask = ask.bind(cadence.as_str()).bind(i64::from(limit));
         self.read_all(ask, closed_window).await
@@ -79,11 +92,24 @@ impl Store {
         cadence: Cadence,
         window: &str,
     ) -> anyhow::Result<Vec<WindowCount>> {
+        self.window_counts_of(cadence, window, "").await
+    }
+
+    /// The same of a team's closing.
+    pub async fn window_counts_of(
+        &self,
+        cadence: Cadence,
+        window: &str,
+        team: &str,
+    ) -> anyhow::Result<Vec<WindowCount>> {
         let ask = sql(
             "SELECT state, topic, conversations, customers FROM window_counts \
-                       WHERE cadence = $1 AND window_key = $2 ORDER BY state, topic",
+                       WHERE cadence = $1 AND window_key = $2 AND team = $3 ORDER BY state, topic",
         );
-        let ask = ask.bind(cadence.as_str()).bind(plain(window));
+        let ask = ask
+            .bind(cadence.as_str())
+            .bind(plain(window))
+            .bind(plain(team));
         self.read_all(ask, window_count).await
     }
 
@@ -102,14 +128,15 @@ impl Store {
     pub async fn newest_digests(
         &self,
         cadence: Option<Cadence>,
+        team: &str,
         limit: u32,
     ) -> anyhow::Result<Vec<(Digest, String, DateTime<Utc>)>> {
-        let ask = sql(
-            "SELECT content, sha256, created_at FROM digests WHERE cadence = $1 OR $1 = '' \
-                       ORDER BY ends_at DESC, starts_at DESC, id LIMIT $2",
-        );
+        let ask = sql("SELECT d.content, d.sha256, d.created_at FROM digests d \
+                       JOIN windows w ON w.digest = d.id WHERE w.team = $1 \
+                       AND (d.cadence = $2 OR $2 = '') \
+                       ORDER BY d.ends_at DESC, d.starts_at DESC, d.id LIMIT $3");
         let cadence = cadence.map_or("", Cadence::as_str);
-        let ask = ask.bind(cadence).bind(i64::from(limit));
+        let ask = ask.bind(plain(team)).bind(cadence).bind(i64::from(limit));
         self.read_all(ask, |row| {
             let digest = serde_json::from_str(get(row, 0)?)
                 .map_err(|_| anyhow::anyhow!("the content of a digest cannot be read"))?;
@@ -124,6 +151,34 @@ impl Store {
         self.read_all(ask.bind(i64::from(limit)), |row| Ok(DigestId(get(row, 0)?)))
             .await
     }
+}
+
+/// The row of a window or of a team's part of it, with all that belongs to it.
+async fn write_closing(writing: &mut Writing, closing: &Closing) -> anyhow::Result<()> {
+    let closed = &closing.closed;
+    let mut sha256 = None;
+    if let Some(digest) = &closing.digest {
+        sha256 = Some(write_digest(writing, digest, closed.closed_at).await?);
+        write_said(writing, digest).await?;
+        write_deliveries(writing, closing).await?;
+    }
+    let add = sql(
+        "INSERT INTO windows (cadence, window_key, closed_at, conversations, digest, \
+                   reason, as_of, team) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    );
+    let add = add
+        .bind(closed.cadence.as_str())
+        .bind(plain(&closed.window))
+        .bind(closed.closed_at.timestamp_micros())
+        .bind(whole(closed.conversations))
+        .bind(closed.digest.as_ref().map(|id| id.0.clone()))
+        .bind(plain(&closed.reason))
+        .bind(closing.origin.as_of)
+        .bind(plain(&closed.team));
+    run(writing.connection(), add).await?;
+    note_read(writing, closing).await?;
+    write_counts(writing, closing).await?;
+    write_origin(writing, closing, sha256.as_deref()).await
 }
 
 /// The parts of a closing must fit: a wrong sum must never be published.
@@ -219,9 +274,9 @@ async fn note_read(writing: &mut Writing, closing: &Closing) -> anyhow::Result<(
 
 async fn write_counts(writing: &mut Writing, closing: &Closing) -> anyhow::Result<()> {
     let rows = ManyRows {
-        before: "INSERT INTO window_counts (cadence, window_key, state, topic, conversations, \
+        before: "INSERT INTO window_counts (cadence, window_key, team, state, topic, conversations, \
                  customers)",
-        row: "($, $, $, $, $, $)",
+        row: "($, $, $, $, $, $, $)",
         after: "",
     };
     rows.all(writing, &closing.counts, |count, values| {
@@ -229,6 +284,7 @@ async fn write_counts(writing: &mut Writing, closing: &Closing) -> anyhow::Resul
         values
             .text(closing.closed.cadence.as_str())
             .text(&closing.closed.window)
+            .text(&closing.closed.team)
             .text(&count.state)
             .text(topic)
             .number(whole(count.conversations))
@@ -245,6 +301,7 @@ pub(super) fn closed_window(row: &AnyRow) -> anyhow::Result<ClosedWindow> {
         conversations: count(row, 3)?,
         digest: get::<Option<String>>(row, 4)?.map(DigestId),
         reason: get(row, 5)?,
+        team: get(row, 6)?,
     })
 }
 

@@ -80,6 +80,8 @@ pub(super) fn of_fact(fact: &Fact, identity: &Fingerprint) -> Fingerprint {
         tags: _,
         // Rows of their own.
         earlier: _,
+        // The words' fingerprint covers them: that is where they are stored.
+        attributes: _,
         state,
     } = fact;
     let (state, topic) = match state {

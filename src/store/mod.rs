@@ -136,6 +136,8 @@ pub enum Which {
 /// A closed window as it was counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClosedWindow {
+    /// The team whose closing it is; empty for the whole company's.
+    pub team: String,
     /// By day, week or month.
     pub cadence: Cadence,
     /// Its key.
@@ -206,6 +208,8 @@ pub struct Closing {
     pub destinations: Vec<DestinationId>,
     /// What all of it was computed from.
     pub origin: Origin,
+    /// The closings of the teams that have digests of their own, of the same window.
+    pub teams: Vec<Closing>,
 }
 
 /// What a closing was computed from.

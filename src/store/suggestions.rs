@@ -19,6 +19,16 @@ impl Store {
             .await
     }
 
+    /// The same of one team's digests; the whole company's team is empty.
+    pub async fn said_by(&self, team: &str, since: DateTime<Utc>) -> anyhow::Result<Vec<Said>> {
+        let ask = sql(
+            "SELECT s.content FROM suggestions s JOIN windows w ON w.digest = s.digest \
+             WHERE w.team = $1 AND s.ends_at >= $2 ORDER BY s.ends_at, s.digest, s.position",
+        );
+        let ask = ask.bind(plain(team)).bind(since.timestamp_micros());
+        self.read_all(ask, said).await
+    }
+
     /// Each time that a digest made this suggestion, the oldest first.
     pub async fn said_of(&self, suggestion: &SuggestionId) -> anyhow::Result<Vec<Said>> {
         let ask = sql("SELECT content FROM suggestions WHERE suggestion = $1 \

@@ -122,8 +122,8 @@ impl Store {
         window: &str,
     ) -> anyhow::Result<Option<ClosedWindow>> {
         let ask = sql(
-            "SELECT cadence, window_key, closed_at, conversations, digest, reason \
-             FROM windows WHERE cadence = $1 AND window_key = $2",
+            "SELECT cadence, window_key, closed_at, conversations, digest, reason, team \
+             FROM windows WHERE cadence = $1 AND window_key = $2 AND team = ''",
         );
         let ask = ask.bind(cadence.as_str()).bind(plain(window));
         self.read_first(ask, super::digests::closed_window).await

@@ -4,6 +4,7 @@
 //! else: the key follows from `web.token` and ends with it. It opens what the digests say, customers' words among it, so
 //! it is shown to signed-in people only and stands in no feed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -31,9 +32,11 @@ const DIGESTS_MAX: u32 = 30;
 pub struct FeedQuery {
     #[serde(default)]
     cadence: String,
+    #[serde(default)]
+    team: String,
 }
 
-/// `GET /feed.atom?cadence=weekly`
+/// `GET /feed.atom?cadence=weekly&team=south`
 pub async fn feed(
     State(app): State<Arc<App>>,
     Query(query): Query<FeedQuery>,
@@ -43,10 +46,17 @@ pub async fn feed(
         "" => None,
         name => Some(Cadence::parse(name).ok_or(Failure::NotFound("cadence"))?),
     };
-    let digests = app.store.newest_digests(cadence, DIGESTS_MAX).await?;
+    let teams = Cadence::ALL
+        .into_iter()
+        .flat_map(|cadence| app.config.teams(cadence));
+    if !query.team.is_empty() && !teams.into_iter().any(|(team, _)| team.name == query.team) {
+        return Err(Failure::NotFound("team").into());
+    }
+    let team = query.team.as_str();
+    let digests = app.store.newest_digests(cadence, team, DIGESTS_MAX).await?;
     let base_url = app.config.web.public_url();
-    let url = address(&base_url, cadence, "")?;
-    let title = title(cadence, "");
+    let url = address(&base_url, cadence, team)?;
+    let title = title(cadence, team);
     let feed = Feed {
         title: &title,
         url: &url,
@@ -70,6 +80,9 @@ pub fn addresses(config: &Config) -> Vec<(String, String)> {
     let mut feeds = vec![of("all", &[])];
     feeds
         .extend(Cadence::ALL.map(|cadence| of(cadence.as_str(), &[("cadence", cadence.as_str())])));
+    let teams = Cadence::ALL.map(|cadence| config.teams(cadence)).concat();
+    let names: BTreeSet<String> = teams.into_iter().map(|(team, _)| team.name).collect();
+    feeds.extend(names.iter().map(|name| of(name, &[("team", name)])));
     feeds
 }
 

@@ -148,7 +148,19 @@ pub async fn digests(State(app): State<Arc<App>>) -> Page {
                 }
             })
             .collect();
-        windows.push(context! { cadence => cadence.as_str(), closed });
+        let teams: Vec<_> = app
+            .store
+            .team_windows(cadence, 200)
+            .await?
+            .into_iter()
+            .map(|closed| {
+                context! {
+                    window => closed.window, conversations => closed.conversations, team => closed.team,
+                    digest => shown(&closed.digest), reason => closed.reason,
+                }
+            })
+            .collect();
+        windows.push(context! { cadence => cadence.as_str(), closed, teams });
     }
     let feeds = feed::addresses(&app.config);
     let has_key = app.config.web.token.is_some();

@@ -55,7 +55,9 @@ fn the_examples_are_right() {
         .lines()
         .filter_map(|line| line.strip_prefix("## "))
         .filter(|line| {
-            line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| is_key(key))
+            line.starts_with("[[")
+                || line.starts_with("[destinations.")
+                || line.split_once(" = ").is_some_and(|(key, _)| is_key(key))
         })
         .collect();
     let start = examples
@@ -71,7 +73,7 @@ fn the_examples_are_right() {
             config.destinations.len(),
             config.digests.len()
         ),
-        (3, 7, 1)
+        (3, 8, 1)
     );
 }
 

@@ -87,6 +87,7 @@ fn digest() -> Digest {
 
 async fn publish(store: &Store, digest: &Digest) {
     let closed = ClosedWindow {
+        team: String::new(),
         cadence: digest.cadence,
         window: digest.window.clone(),
         closed_at: digest.end,
@@ -100,6 +101,7 @@ async fn publish(store: &Store, digest: &Digest) {
         digest: Some(digest.clone()),
         destinations: NAMES.map(DestinationId::from).to_vec(),
         origin: Origin::default(),
+        teams: Vec::new(),
     };
     assert_eq!(store.close_window(&closing).await.unwrap(), Closed::Written);
 }

@@ -190,6 +190,7 @@ impl World {
             ),
             csat: None,
             reopens: 0,
+            attributes: BTreeMap::new(),
             state,
         });
         if let Some(words) = words {
@@ -376,6 +377,7 @@ fn composed(world: &World) -> Outcome {
         incomplete_sources: &["phone".to_owned()],
         heard: &groundswell::answers::Heard::default(),
         config: &DigestConfig::default(),
+        team: None,
     });
     compose(&draft, &world.stored)
 }

@@ -78,6 +78,7 @@ impl Case {
             product: None,
             csat: None,
             reopens: 0,
+            attributes: BTreeMap::new(),
             state,
         });
         self.facts.last_mut().unwrap()
@@ -125,6 +126,7 @@ impl Case {
             incomplete_sources: &self.incomplete,
             heard: &groundswell::answers::Heard::default(),
             config: &DigestConfig::default(),
+            team: None,
         });
         compose(&draft, &self.stored)
     }

@@ -28,5 +28,6 @@ mod simulate;
 mod store;
 mod suggestions;
 mod support;
+mod teams;
 mod tidy;
 mod verify;

@@ -55,6 +55,7 @@ fn planted(
             reopens: 0,
             tags: Vec::new(),
             earlier: Vec::new(),
+            attributes: BTreeMap::new(),
             state: State::Assigned(TopicId::from(topic)),
         },
     }

@@ -38,7 +38,10 @@ fn subject(digest: &Digest, view: &View) -> String {
         Cadence::Weekly => "Week",
         Cadence::Monthly => "Month",
     };
-    let window = format!("{noun} {}", plain(&digest.window, 20));
+    let mut window = format!("{noun} {}", plain(&digest.window, 20));
+    if let Some(team) = &digest.team {
+        window = format!("{window} {}", plain(&team.name, 20));
+    }
     let more = match digest.items.len() {
         0 | 1 => String::new(),
         items => format!(" and {} more", items - 1),

@@ -24,13 +24,21 @@ pub fn summary(digest: &Digest) -> Vec<String> {
     if totals.customers > 0 {
         first.push_str(&format!(" of {}", some(totals.customers, "customer")));
     }
+    if let Some(team) = &digest.team {
+        first.push_str(&format!(", out of the company's {}", team.conversations));
+    }
     if let Some(previous) = totals.previous {
         first.push_str(&format!("; {previous} in the {noun} before"));
     }
     let mut lines = vec![first + "."];
     if let Some(side) = &digest.official {
+        let whose = if digest.team.is_some() {
+            "For the whole company, the"
+        } else {
+            "The"
+        };
         lines.push(format!(
-            "The official side has {}, we count {}.",
+            "{whose} official side has {}, we count {}.",
             side.official, side.ours
         ));
     }

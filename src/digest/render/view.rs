@@ -184,7 +184,7 @@ impl View {
             .collect();
         let sample = digest.unassigned.sample.iter().take(size.quotes.min(3));
         Self {
-            title: window(digest),
+            title: title(digest),
             summary: summary(digest),
             left_out: left_out(digest, &items, size, links.digest(digest).is_some()),
             items,
@@ -214,8 +214,22 @@ impl View {
     }
 }
 
+fn title(digest: &Digest) -> String {
+    match &digest.team {
+        Some(team) => format!("{}, {}", window(digest), plain(&team.name, NAME_MAX)),
+        None => window(digest),
+    }
+}
+
 fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: Size) -> ItemView {
-    let mut numbers = some(item.conversations, "conversation");
+    let mut numbers = match item.company {
+        Some(company) => format!(
+            "{} of the company's {}",
+            item.conversations,
+            some(company, "conversation")
+        ),
+        None => some(item.conversations, "conversation"),
+    };
     if item.customers > 0 {
         numbers.push_str(&format!(", {}", some(item.customers, "customer")));
     }

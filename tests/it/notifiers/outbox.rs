@@ -173,6 +173,7 @@ fn closing(day: u32, destinations: &[&str]) -> Closing {
         window: window.clone(),
         start,
         end: start + TimeDelta::days(1),
+        team: None,
         zone: "UTC".to_owned(),
         totals: Totals::default(),
         items: Vec::new(),
@@ -191,6 +192,7 @@ fn closing(day: u32, destinations: &[&str]) -> Closing {
     };
     Closing {
         closed: ClosedWindow {
+            team: String::new(),
             cadence: Cadence::Daily,
             window,
             closed_at: start + TimeDelta::days(1),
@@ -205,6 +207,7 @@ fn closing(day: u32, destinations: &[&str]) -> Closing {
             .map(|id| DestinationId::from(*id))
             .collect(),
         origin: Origin::default(),
+        teams: Vec::new(),
     }
 }
 

@@ -133,6 +133,7 @@ async fn what_was_counted_stays(store: Store) {
 fn closing(window: &str) -> Closing {
     Closing {
         closed: ClosedWindow {
+            team: String::new(),
             cadence: Cadence::Weekly,
             window: window.to_owned(),
             closed_at: minute(3),
@@ -144,5 +145,6 @@ fn closing(window: &str) -> Closing {
         digest: None,
         destinations: Vec::new(),
         origin: Origin::default(),
+        teams: Vec::new(),
     }
 }

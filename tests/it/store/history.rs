@@ -21,6 +21,7 @@ pub async fn close(store: &Store, window: &str, read: &[&str]) -> i64 {
     let as_of = store.last_change().await.unwrap();
     let closing = Closing {
         closed: ClosedWindow {
+            team: String::new(),
             cadence: Cadence::Daily,
             window: window.to_owned(),
             closed_at: minute(100),
@@ -36,6 +37,7 @@ pub async fn close(store: &Store, window: &str, read: &[&str]) -> i64 {
             read: read.iter().copied().map(key).collect(),
             ..Origin::default()
         },
+        teams: Vec::new(),
     };
     assert_eq!(store.close_window(&closing).await.unwrap(), Closed::Written);
     as_of
@@ -88,6 +90,7 @@ async fn a_change_while_counting_makes_the_closing_outdated(store: Store) {
     save(&store, &[ticket("1", "loud", minute(1))]).await;
     let closing = Closing {
         closed: ClosedWindow {
+            team: String::new(),
             cadence: Cadence::Daily,
             window: "2026-03-02".to_owned(),
             closed_at: minute(100),
@@ -102,6 +105,7 @@ async fn a_change_while_counting_makes_the_closing_outdated(store: Store) {
             as_of: store.last_change().await.unwrap() - 1,
             ..Origin::default()
         },
+        teams: Vec::new(),
     };
     let outcome = store.close_window(&closing).await.unwrap();
     assert_eq!(outcome, Closed::Outdated);

@@ -136,6 +136,7 @@ fn digest(window: &str, days: i64) -> Digest {
         window: window.to_owned(),
         start: minute(days * day),
         end: minute((days + 7) * day),
+        team: None,
         zone: "Europe/Berlin".to_owned(),
         totals: Totals {
             pulled: 10,
@@ -174,6 +175,7 @@ fn closing(window: &str, days: i64) -> Closing {
     let digest = digest(window, days);
     Closing {
         closed: ClosedWindow {
+            team: String::new(),
             cadence: Cadence::Weekly,
             window: window.to_owned(),
             closed_at: minute(days * 24 * 60),
@@ -190,6 +192,7 @@ fn closing(window: &str, days: i64) -> Closing {
         digest: Some(digest),
         destinations: ["slack", "mail"].map(DestinationId::from).to_vec(),
         origin: Origin::default(),
+        teams: Vec::new(),
     }
 }
 
@@ -295,6 +298,7 @@ fn item(topic: &str) -> Item {
         stability: None,
         course: Vec::new(),
         heard: None,
+        company: None,
     }
 }
 

@@ -6,8 +6,8 @@ use super::super::{AnswerLink, AnswerLinks, Format, Rendered, Ways, render};
 use crate::model::{
     Answered, AskedTopic, Cadence, CategoryShare, Cause, Change, ConversationKey, Decided, Digest,
     DigestId, Finding, FindingKind, FollowUp, Item, ItemHeard, OfficialSide, Pair, Quote, Revision,
-    Suggestion, SuggestionId, SuggestionKind, SuggestionState, TopicAnswered, TopicId, Totals,
-    TrendState, Unassigned, Watched,
+    Suggestion, SuggestionId, SuggestionKind, SuggestionState, TeamSide, TopicAnswered, TopicId,
+    Totals, TrendState, Unassigned, Watched,
 };
 
 fn words() -> impl Strategy<Value = String> {
@@ -145,7 +145,7 @@ prop_compose! {
 prop_compose! {
     fn item()(
         (topic_id, label, terms) in (words(), words(), list(words(), 9)),
-        (conversations, customers) in (count(), count()),
+        (conversations, customers, company) in (count(), count(), prop::option::of(count())),
         change in change().boxed(),
         categories in list((prop::option::of(words()), count(), prop::option::of(signed())), 6),
         findings in list((any::<bool>(), words()), 3),
@@ -163,7 +163,7 @@ prop_compose! {
             Finding::new(if is_hidden { FindingKind::Hidden } else { FindingKind::Lumped }, sentence)
         });
         Item {
-            topic_id: TopicId(topic_id), label, terms, conversations, customers, change,
+            topic_id: TopicId(topic_id), label, terms, conversations, customers, company, change,
             categories: categories.collect(), findings: findings.collect(), quotes, suggestion, earlier, stability, course, heard,
         }
     }
@@ -208,6 +208,7 @@ prop_compose! {
     /// Any digest.
     pub fn digest()(
         (id, window, zone) in (words(), words(), words()),
+        team in prop::option::of((words(), words(), count(), count())),
         cadence in prop::sample::select(Cadence::ALL.to_vec()),
         seconds in prop_oneof![Just(1_774_224_000_i64), -8_000_000_000_000_i64..8_000_000_000_000],
         (pulled, assigned, unassigned, customers) in (count(), count(), count(), count()),
@@ -232,6 +233,7 @@ prop_compose! {
         });
         Digest {
             version: 1, id: DigestId(id), cadence, window, start, end: start, zone,
+            team: team.map(|(name, only, conversations, customers)| TeamSide { name, only, conversations, customers }),
             totals: Totals { pulled, assigned, unassigned, excluded, customers, previous },
             items, official,
             unassigned: Unassigned { conversations: unassigned, share, previous_share, sample },
@@ -306,6 +308,7 @@ pub fn hostile(words: &str) -> Digest {
         start: "2026-03-23T00:00:00Z".parse().unwrap(),
         end: "2026-03-30T00:00:00Z".parse().unwrap(),
         zone: "UTC".to_owned(),
+        team: None,
         totals: Totals {
             excluded: vec![(text(), 1)],
             ..Totals::default()
@@ -316,6 +319,7 @@ pub fn hostile(words: &str) -> Digest {
             terms: vec![text()],
             conversations: 3,
             customers: 3,
+            company: None,
             change: Change {
                 state: TrendState::New,
                 baseline: 0.0,

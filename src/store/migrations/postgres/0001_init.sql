@@ -266,7 +266,6 @@ CREATE TABLE digests (
     content TEXT COLLATE "C" NOT NULL
 );
 
--- `as_of` is the last change that was counted.
 -- What each digest suggested, in its order: a log. `content` is JSON; the suggestion's id is the same as long as it is
 -- repeated.
 CREATE TABLE suggestions (
@@ -290,15 +289,18 @@ CREATE TABLE decisions (
     note TEXT COLLATE "C" NOT NULL
 );
 
+-- `as_of` is the last change that was counted. A team with a digest of its own has a row of its own; the whole company's
+-- team is empty.
 CREATE TABLE windows (
     cadence TEXT COLLATE "C" NOT NULL,
     window_key TEXT COLLATE "C" NOT NULL,
+    team TEXT COLLATE "C" NOT NULL,
     closed_at BIGINT NOT NULL,
     conversations BIGINT NOT NULL,
     digest TEXT COLLATE "C" REFERENCES digests (id),
     reason TEXT COLLATE "C" NOT NULL,
     as_of BIGINT NOT NULL,
-    PRIMARY KEY (cadence, window_key)
+    PRIMARY KEY (cadence, window_key, team)
 );
 CREATE INDEX windows_by_as_of ON windows (as_of);
 
@@ -307,23 +309,25 @@ CREATE INDEX windows_by_as_of ON windows (as_of);
 CREATE TABLE closings (
     cadence TEXT COLLATE "C" NOT NULL,
     window_key TEXT COLLATE "C" NOT NULL,
+    team TEXT COLLATE "C" NOT NULL,
     inputs TEXT COLLATE "C" NOT NULL,
     proof TEXT COLLATE "C" NOT NULL,
     seal TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (cadence, window_key),
-    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+    PRIMARY KEY (cadence, window_key, team),
+    FOREIGN KEY (cadence, window_key, team) REFERENCES windows (cadence, window_key, team)
 );
 
 -- The topic is empty where a state has none.
 CREATE TABLE window_counts (
     cadence TEXT COLLATE "C" NOT NULL,
     window_key TEXT COLLATE "C" NOT NULL,
+    team TEXT COLLATE "C" NOT NULL,
     state TEXT COLLATE "C" NOT NULL,
     topic TEXT COLLATE "C" NOT NULL,
     conversations BIGINT NOT NULL,
     customers BIGINT NOT NULL,
-    PRIMARY KEY (cadence, window_key, state, topic),
-    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+    PRIMARY KEY (cadence, window_key, team, state, topic),
+    FOREIGN KEY (cadence, window_key, team) REFERENCES windows (cadence, window_key, team)
 );
 
 CREATE TABLE deliveries (

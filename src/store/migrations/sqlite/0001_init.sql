@@ -265,7 +265,6 @@ CREATE TABLE digests (
     content TEXT NOT NULL
 ) STRICT;
 
--- `as_of` is the last change that was counted.
 -- What each digest suggested, in its order: a log. `content` is JSON; the suggestion's id is the same as long as it is
 -- repeated.
 CREATE TABLE suggestions (
@@ -289,15 +288,18 @@ CREATE TABLE decisions (
     note TEXT NOT NULL
 ) STRICT;
 
+-- `as_of` is the last change that was counted. A team with a digest of its own has a row of its own; the whole company's
+-- team is empty.
 CREATE TABLE windows (
     cadence TEXT NOT NULL,
     window_key TEXT NOT NULL,
+    team TEXT NOT NULL,
     closed_at INTEGER NOT NULL,
     conversations INTEGER NOT NULL,
     digest TEXT REFERENCES digests (id),
     reason TEXT NOT NULL,
     as_of INTEGER NOT NULL,
-    PRIMARY KEY (cadence, window_key)
+    PRIMARY KEY (cadence, window_key, team)
 ) STRICT;
 CREATE INDEX windows_by_as_of ON windows (as_of);
 
@@ -306,23 +308,25 @@ CREATE INDEX windows_by_as_of ON windows (as_of);
 CREATE TABLE closings (
     cadence TEXT NOT NULL,
     window_key TEXT NOT NULL,
+    team TEXT NOT NULL,
     inputs TEXT NOT NULL,
     proof TEXT NOT NULL,
     seal TEXT NOT NULL,
-    PRIMARY KEY (cadence, window_key),
-    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+    PRIMARY KEY (cadence, window_key, team),
+    FOREIGN KEY (cadence, window_key, team) REFERENCES windows (cadence, window_key, team)
 ) STRICT;
 
 -- The topic is empty where a state has none.
 CREATE TABLE window_counts (
     cadence TEXT NOT NULL,
     window_key TEXT NOT NULL,
+    team TEXT NOT NULL,
     state TEXT NOT NULL,
     topic TEXT NOT NULL,
     conversations INTEGER NOT NULL,
     customers INTEGER NOT NULL,
-    PRIMARY KEY (cadence, window_key, state, topic),
-    FOREIGN KEY (cadence, window_key) REFERENCES windows (cadence, window_key)
+    PRIMARY KEY (cadence, window_key, team, state, topic),
+    FOREIGN KEY (cadence, window_key, team) REFERENCES windows (cadence, window_key, team)
 ) STRICT;
 
 CREATE TABLE deliveries (
