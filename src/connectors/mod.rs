@@ -288,7 +288,8 @@ mod tests {
         let whole = examples()
             .concat()
             .replace("\n# ", "\n")
-            .replace("\nFor CSV", "\n# For CSV");
+            .replace("\nFor CSV", "\n# For CSV")
+            .replace("\nIn JSONL", "\n# In JSONL");
         let whole = whole.replace("\nWhat the official", "\n# What the official");
         let whole = whole.replace("\n\"tag:<start", "\n# \"tag:<start");
         let config = parse(&whole).unwrap();

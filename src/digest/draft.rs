@@ -313,6 +313,8 @@ fn topic_facts(
         )
     });
     let first = inputs.calendar.day_of(inputs.window.start);
+    let last = inputs.window.end - chrono::TimeDelta::microseconds(1);
+    let days_of_window = (first, inputs.calendar.day_of(last));
     TopicFacts {
         cadence: inputs.window.cadence,
         conversations,
@@ -326,7 +328,7 @@ fn topic_facts(
         windows_read: 1,
         speaks_for_lump: false,
         burst: burst::find(&days.collect::<Vec<_>>()),
-        busiest_day: tallies.busiest_day(&topic.id, first),
+        busiest_day: tallies.busiest_day(&topic.id, days_of_window),
         stability: topic.stability,
         product: most(&tally.products).map(|(name, _)| name.clone()),
         category: None,

@@ -136,6 +136,12 @@ fn parts(frozen: &Frozen, snapshot: &Snapshot) -> BTreeMap<String, Part> {
         windows.push(earlier);
     }
     windows.reverse();
+    // Those opened soon after the window may be in a report's own.
+    let last = snapshot.facts.iter().map(|fact| fact.created_at).max();
+    while last.is_some_and(|last| windows[windows.len() - 1].end <= last) {
+        let later = frozen.calendar.next(&windows[windows.len() - 1]);
+        windows.push(later);
+    }
     let mut by_window: Vec<Vec<&Fingerprint>> = vec![Vec::new(); windows.len() + 1];
     for (fact, fingerprint) in snapshot.facts.iter().zip(&snapshot.fingerprints) {
         // The first place is for those from before all windows.

@@ -91,9 +91,9 @@ impl Tallies {
     }
 
     /// The most conversations of a topic on one day of the window.
-    pub fn busiest_day(&self, topic: &TopicId, first: NaiveDate) -> u64 {
+    pub fn busiest_day(&self, topic: &TopicId, (first, last): (NaiveDate, NaiveDate)) -> u64 {
         let days = self.days.get(topic);
-        let inside = days.into_iter().flat_map(|days| days.range(first..));
+        let inside = days.into_iter().flat_map(|days| days.range(first..=last));
         inside.map(|(_, count)| *count).max().unwrap_or_default()
     }
 
@@ -339,8 +339,14 @@ mod tests {
         }
         let found = measured(&facts).after_hours;
         assert_eq!((found.here, found.elsewhere), (share(3, 4), share(0, 5)));
+        // What came after the window is no day of it.
+        facts.extend((10..20).map(|number| fact(number, None, about("t1"))));
+        for fact in &mut facts[10..] {
+            fact.created_at = week().end + TimeDelta::hours(9);
+        }
         let tallies = tallies(&facts);
-        let first = Calendar::default().day_of(start);
-        assert_eq!(tallies.busiest_day(&TopicId::from("t1"), first), 3);
+        let day = |at| Calendar::default().day_of(at);
+        let days = (day(start), day(week().end - TimeDelta::hours(1)));
+        assert_eq!(tallies.busiest_day(&TopicId::from("t1"), days), 3);
     }
 }

@@ -209,9 +209,9 @@ mod tests {
         assert_eq!(
             read("[only]\nteam = 'a b'\nproduct = ['x']").2,
             [
-                "only.team: is not a plain name",
-                "only.team: is given, and nothing that is the team's only",
                 "only.product: is not a known setting",
+                "only.team: is given, and nothing that is the team's only",
+                "only.team: is not a plain name",
             ]
         );
     }

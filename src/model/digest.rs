@@ -4,7 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answered, Cadence, ConversationKey, DigestId, FollowUp, ItemHeard, Said, SuggestionId, TopicId,
+    Answered, Cadence, ConversationKey, DigestId, FollowUp, ItemHeard, Said, SuggestionId,
+    TeamSide, TopicId,
 };
 
 /// What is published about one window. Never edited once published.
@@ -68,19 +69,6 @@ impl Digest {
         };
         self.items.iter().map(said).collect()
     }
-}
-
-/// A team beside the whole company.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TeamSide {
-    /// Its name.
-    pub name: String,
-    /// Which conversations are its own: `product aura 9; region south`.
-    pub only: String,
-    /// How many conversations of the window count in the whole company.
-    pub conversations: u64,
-    /// How many customers the whole company heard from.
-    pub customers: u64,
 }
 
 /// Conversations of a window, split so that the parts add up to `pulled`.

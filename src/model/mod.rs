@@ -10,6 +10,7 @@ mod digest;
 mod fact;
 mod followup;
 mod ids;
+mod team;
 mod text;
 mod topic;
 mod vector;
@@ -22,11 +23,12 @@ pub use conversation::{
 };
 pub use digest::{
     CategoryShare, Cause, Change, Digest, Finding, FindingKind, FindingNumbers, Item, OfficialSide,
-    Pair, Quote, Revision, Suggestion, SuggestionKind, TeamSide, Totals, TrendState, Unassigned,
+    Pair, Quote, Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
 };
 pub use fact::{Earlier, Fact, State};
 pub use followup::{Decided, Decision, FollowUp, Said, SuggestionState, Watched};
 pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, SuggestionId, TopicId};
+pub use team::TeamSide;
 pub use text::Text;
 pub use topic::{
     Assignment, Discovery, Edit, EditKind, Exemplar, Lineage, Term, Topic, TopicStatus,

@@ -31,16 +31,14 @@ pub struct Computed {
 }
 
 /// The conversations of a stretch of windows as of a change, and those near its edges, where a report's own windows may begin
-/// and end, with what their sources said before of them.
+/// and end.
 pub async fn snapshot_around(
     store: &Store,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
     as_of: i64,
 ) -> anyhow::Result<Snapshot> {
-    let mut snapshot = store.snapshot(from - REACH, until + REACH, as_of).await?;
-    snapshot.facts = store.with_earlier(snapshot.facts, as_of).await?;
-    Ok(snapshot)
+    store.snapshot(from - REACH, until + REACH, as_of).await
 }
 
 /// Computes a window from its frozen inputs, as they are stored.

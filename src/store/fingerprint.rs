@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::sql::get;
 use crate::digest::Fingerprint;
-use crate::model::{Exclusion, Fact, State};
+use crate::model::{Earlier, Exclusion, Fact, State};
 
 /// The fingerprint as 64 hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -78,7 +78,7 @@ pub(super) fn of_fact(fact: &Fact, identity: &Fingerprint) -> Fingerprint {
         csat,
         reopens,
         tags: _,
-        // Rows of their own.
+        // `with_earlier` adds them where they are known.
         earlier: _,
         // The words' fingerprint covers them: that is where they are stored.
         attributes: _,
@@ -106,6 +106,30 @@ pub(super) fn of_fact(fact: &Fact, identity: &Fingerprint) -> Fingerprint {
         fields.number(number);
     }
     fields.0.update(identity);
+    fields.finish()
+}
+
+/// The fingerprint of a fact with what its source said before.
+pub(super) fn with_earlier(fact: &Fact, fingerprint: Fingerprint) -> Fingerprint {
+    if fact.earlier.is_empty() {
+        return fingerprint;
+    }
+    let mut fields = Fields(Sha256::new());
+    fields.0.update(fingerprint);
+    for version in &fact.earlier {
+        let Earlier {
+            until,
+            created_at,
+            closed_at,
+            category,
+            exclusion,
+        } = version;
+        for at in [Some(until), Some(created_at), closed_at.as_ref()] {
+            fields.number(at.map(|at| at.timestamp_micros()));
+        }
+        fields.text(category.as_deref());
+        fields.text(exclusion.map(Exclusion::as_str));
+    }
     fields.finish()
 }
 

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::conversations::{FACT, STORED_COLUMNS, fact, key, stored};
 use super::dialect::ListParameter;
-use super::fingerprint::{from_hex, hex, of_fact, of_identity, of_words};
+use super::fingerprint::{from_hex, hex, of_fact, of_identity, of_words, with_earlier};
 use super::sql::{all, composed, from_micros, get, json_list, plain, sql};
 use crate::digest::{Fingerprint, Snapshot};
 use crate::model::{ConversationKey, Fact, Stored};
@@ -63,7 +63,7 @@ struct Seen {
 }
 
 impl Store {
-    /// Conversations opened or closed in [from, to), as of a change.
+    /// Conversations opened or closed in [from, to), as of a change, with what their sources said before of them.
     pub async fn snapshot(
         &self,
         from: DateTime<Utc>,
@@ -92,6 +92,10 @@ impl Store {
             snapshot.erased.extend(erased);
             snapshot.facts.push(one.fact);
             snapshot.fingerprints.push(one.fingerprint);
+        }
+        snapshot.facts = self.with_earlier(snapshot.facts, as_of).await?;
+        for (fact, fingerprint) in snapshot.facts.iter().zip(&mut snapshot.fingerprints) {
+            *fingerprint = with_earlier(fact, *fingerprint);
         }
         Ok(snapshot)
     }

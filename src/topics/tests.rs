@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::community::Sequence;
 use super::*;
-use crate::model::{Assignment, Edit, EditKind, Lineage, TopicId};
+use crate::model::{Assignment, Edit, EditKind, Lineage, Topic, TopicId};
 
 const SUBJECTS: [&str; 4] = [
     "condensate drain freezes on the path",
@@ -157,7 +157,11 @@ proptest! {
         let documents = documents(seed, 12, 4);
         let first = found(&documents);
         let again = discover(&settled(&documents, &first), &registry(&first), &Params::default(), at(9));
-        prop_assert_eq!(&again.topics, &first.topics);
+        // How stable a topic is depends on the fineness, and known topics may decide between two that are as good.
+        let lasting = |topics: &[Topic]| -> Vec<Topic> {
+            topics.iter().cloned().map(|topic| Topic { stability: None, ..topic }).collect()
+        };
+        prop_assert_eq!(lasting(&again.topics), lasting(&first.topics));
         prop_assert_eq!(&again.assignments, &first.assignments);
         prop_assert!(again.lineage.iter().all(|lineage| matches!(lineage, Lineage::Kept(_))));
     }

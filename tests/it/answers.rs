@@ -554,7 +554,7 @@ async fn the_next_digest_tells_what_was_answered_and_links_are_made_for_each_des
     let text = format!(
         "time_zone = 'Europe/Berlin'\n[web]\npublic_url = 'https://pages.example/gs'\n\
          link_key_env = 'LINK_KEY'\n[answers]\nlink_days = 365\n[digest]\nconversations_min = 2\n\
-         [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n\
+         remind_after = 1\n[[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n\
          [[destinations]]\nid = 'one'\nkind = 'webhook'\nurl = '{}'\nsecret_env = 'LINK_KEY'\n\
          [[destinations]]\nid = 'two'\nkind = 'webhook'\nurl = '{}'\nsecret_env = 'LINK_KEY'\n\
          [[digests]]\ncadence = 'weekly'\ndestinations = ['one', 'two']\n",
