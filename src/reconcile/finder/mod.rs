@@ -17,6 +17,8 @@ use crate::reconcile::definition::Definition;
 
 /// A definition must explain this share of the report more for each thing in which it differs from ours, or be exact.
 const SHARE_A_SWITCH: i64 = 200;
+/// How many that fit equally well are named in a sentence; all are in the list.
+const EQUAL_NAMED_MAX: usize = 2;
 /// How many definitions are told.
 const TOLD_MAX: usize = 8;
 
@@ -182,10 +184,15 @@ impl Chosen {
             .equally_good()
             .map(|fit| format!("\u{201c}{}\u{201d}", fit.description))
             .collect();
+        let (named, rest) = equal.split_at(equal.len().min(EQUAL_NAMED_MAX));
+        let more = match rest.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
         match equal.len() {
             0 => {}
             1 => sentence.push_str(&format!("; {} fits equally well", equal[0])),
-            _ => sentence.push_str(&format!("; {} fit equally well", equal.join(", "))),
+            _ => sentence.push_str(&format!("; {}{more} fit equally well", named.join(", "))),
         }
         sentence
     }

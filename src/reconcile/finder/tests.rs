@@ -314,6 +314,14 @@ fn what_the_numbers_do_not_tell_apart_is_said() {
             "opened in the day, Asia/Tokyo"
         ]
     );
+    let chosen = Chosen {
+        found,
+        confirmed: None,
+        is_outdone: false,
+    };
+    assert!(chosen.sentence().ends_with(
+        "are explained; “opened in the day, America/New_York”, “opened in the day, Europe/Berlin” and 1 more fit equally well"
+    ));
 }
 
 #[test]
