@@ -236,7 +236,7 @@ async fn has_arrived_once(app: &App, id: &str, run: &str, folder: &Path, saved: 
         "{text}"
     );
     assert!(text.contains("“Other”"), "{text}");
-    assert!(mailbox.part(&mails[0], "2").await.contains("</html>"));
+    assert!(mailbox.part(&mails[0], "2.1").await.contains("</html>"));
     println!("{text}");
 
     let key = format!("{id}/hook-{run}");

@@ -74,10 +74,12 @@ async function look(browser, name, options) {
   await page.goto(url + '/');
   await picture(page, name);
   await page.locator('.items a').first().click();
+  await page.waitForURL('**/topics/t*');
   await fits(page, `${name} topic`);
   await picture(page, `${name}-topic`);
   await page.goto(url + '/');
   await page.click('text=Read the digest');
+  await page.waitForURL('**/digests/*');
   await fits(page, `${name} digest`);
   await picture(page, `${name}-digest`);
 }
