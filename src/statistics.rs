@@ -109,6 +109,15 @@ mod tests {
         assert!(corrected(&[]).is_empty());
     }
 
+    #[test]
+    fn many_looked_at_raise_the_bar() {
+        let discoveries =
+            |chances: &[f64]| corrected(chances).iter().filter(|q| **q <= 0.05).count();
+        assert_eq!(discoveries(&[0.01, 0.04, 0.03, 0.5]), 1);
+        assert_eq!(discoveries(&[0.01, 0.02, 0.03, 0.04]), 4);
+        assert_eq!(discoveries(&[0.2, 0.9]), 0);
+    }
+
     proptest! {
         #[test]
         fn both_tails_of_a_table_share_only_the_table_itself(

@@ -329,7 +329,7 @@ fn unknown(part: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::reconcile::testing::week;
     use proptest::prelude::*;

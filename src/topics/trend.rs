@@ -17,6 +17,7 @@ use statrs::distribution::{DiscreteCDF, NegativeBinomial};
 
 use crate::model::{Cadence, Change, Pair, TopicId, TrendState};
 use crate::section::Section;
+use crate::statistics::corrected;
 
 pub use super::exposure::Exposure;
 
@@ -129,8 +130,12 @@ pub fn changes(
         .map(|course| judge(course, exposure, params.baseline(cadence), params))
         .collect();
     let rarities: Vec<f64> = judged.iter().map(|judged| judged.rarity).collect();
-    let limit = discovery_limit(&rarities, params.false_alarms(cadence));
-    let changes = judged.iter().map(|judged| judged.change(limit));
+    let share = params.false_alarms(cadence);
+    let corrected = corrected(&rarities);
+    let changes = judged
+        .iter()
+        .zip(corrected)
+        .map(|(judged, rarity)| judged.change(rarity <= share));
     courses.keys().cloned().zip(changes).collect()
 }
 
@@ -144,12 +149,12 @@ struct Judged {
 }
 
 impl Judged {
-    fn change(&self, limit: f64) -> Change {
+    fn change(&self, is_discovery: bool) -> Change {
         let pair = self
             .pair
             .as_ref()
             .filter(|pair| pair.rarity < self.alone.rarity);
-        let is_rare = self.rarity <= limit && self.rarity < 1.0;
+        let is_rare = is_discovery && self.rarity < 1.0;
         let pair = pair.filter(|_| is_rare);
         let state = match is_rare {
             true => pair.unwrap_or(&self.alone).state(self.was_seen_earlier),
@@ -333,22 +338,6 @@ fn quantile(counts: &NegativeBinomial, chance: f64) -> f64 {
     low as f64
 }
 
-/// The largest rarity that still counts as a discovery, after Benjamini and Hochberg; below zero if none does.
-fn discovery_limit(rarities: &[f64], share: f64) -> f64 {
-    let mut sorted = rarities.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let all = sorted.len() as f64;
-    let passes = |(place, rarity): (usize, &f64)| {
-        (*rarity <= share * (place + 1) as f64 / all).then_some(*rarity)
-    };
-    sorted
-        .iter()
-        .enumerate()
-        .filter_map(passes)
-        .next_back()
-        .unwrap_or(-1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,13 +427,6 @@ mod tests {
         );
         assert_eq!(judge(1), TrendState::Falling);
         assert_eq!(judge(22), TrendState::Rising);
-    }
-
-    #[test]
-    fn many_topics_at_once_raise_the_bar() {
-        assert_eq!(discovery_limit(&[0.01, 0.04, 0.03, 0.5], 0.05), 0.01);
-        assert_eq!(discovery_limit(&[0.01, 0.02, 0.03, 0.04], 0.05), 0.04);
-        assert!(discovery_limit(&[0.2, 0.9], 0.05) < 0.0);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! What a comparison promises, for plain cases and for any facts, rows and definitions.
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Cadence, Earlier, Exclusion, Kind, OfficialReport, ReportBasis, State};
-use crate::reconcile::definition::{AsOf, Definition};
+use crate::reconcile::definition::{AsOf, Definition, tests::any_definition};
 use crate::reconcile::finder::{Reading, Search, find, judge};
 use crate::reconcile::testing::{about, any_fact, fact, week};
 
@@ -278,28 +277,6 @@ fn any_rows() -> impl Strategy<Value = Vec<ReportRow>> {
     let count = prop_oneof![0_i64..100, any::<i64>().prop_map(|n| n / 1000)];
     let any_row = (category, count).prop_map(|(category, count)| row(category, count));
     prop::collection::vec(any_row, 0..8)
-}
-
-pub(crate) fn any_definition() -> impl Strategy<Value = Definition> {
-    (
-        prop::sample::select(vec![ReportBasis::Opened, ReportBasis::Closed]),
-        prop::sample::select(vec![Tz::UTC, Tz::America__New_York, Tz::Asia__Tokyo]),
-        prop::sample::select(vec![0_i8, -1, 6]),
-        prop::sample::select(vec![AsOf::Now, AsOf::Imported, AsOf::WindowEnd]),
-        (any::<bool>(), any::<bool>()),
-        prop::collection::btree_set(prop::sample::select(Exclusion::ALL.to_vec()), 0..4),
-    )
-        .prop_map(
-            |(basis, zone, week_shift, as_of, (by_tags, with_calls), with_excluded)| Definition {
-                basis,
-                zone,
-                week_shift,
-                as_of,
-                by_tags,
-                with_calls,
-                with_excluded,
-            },
-        )
 }
 
 proptest! {
