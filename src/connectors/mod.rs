@@ -5,9 +5,11 @@
 
 pub mod date;
 pub mod file;
+pub mod hook;
 pub mod http;
 mod json;
 pub mod request_tracker;
+pub mod vault;
 pub mod zendesk;
 
 use chrono::{DateTime, Utc};
@@ -45,6 +47,54 @@ pub struct Page {
     pub complete_until: Option<DateTime<Utc>>,
     /// What a person should know though nothing was lost, such as lines in an old encoding.
     pub remarks: Vec<String>,
+    /// Records that were named but could not be read just now; each is tried again by itself.
+    pub parked: Vec<Parked>,
+    /// Of a walk over everything that is there: part of it.
+    pub sweep: Option<Sweep>,
+    /// Of a page of history: everything that changed since then is read.
+    pub reached: Option<DateTime<Utc>>,
+}
+
+impl Page {
+    /// A page without anything, that goes on at `next`.
+    pub fn at(next: Cursor) -> Self {
+        Self {
+            records: Vec::new(),
+            skipped: Vec::new(),
+            next,
+            is_last: false,
+            complete_until: None,
+            remarks: Vec::new(),
+            parked: Vec::new(),
+            sweep: None,
+            reached: None,
+        }
+    }
+}
+
+/// A record that could not be read though the page that named it could.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// Its helpdesk id, as `Connector::read_again` takes it.
+    pub id: String,
+    /// Why, without the customer's words.
+    pub reason: String,
+    /// Seconds to wait, as told.
+    pub retry_after_s: Option<u64>,
+}
+
+/// A part of a walk over all ids of a helpdesk that says nothing of deletions. Once it is over, what is stored and was
+/// not seen is parked: reading it tells whether it is really gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// When the walk began; younger conversations cannot be missed by it.
+    pub started_at: DateTime<Utc>,
+    /// Ids that are there.
+    pub present: Vec<String>,
+    /// Start of the ids that the walk covers, such as `call:`; empty covers all.
+    pub prefix: String,
+    /// Whether it is over.
+    pub is_over: bool,
 }
 
 /// Why a page could not be had: one variant for each different reaction.
@@ -103,8 +153,59 @@ pub trait Connector: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// A page of what changed before `until`, newest months first: history, read beside the daily pull. The cursor is its
+    /// own. It is over when a page is the last one.
+    fn backfill<'a>(
+        &'a self,
+        cursor: Option<&'a Cursor>,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Page, PullError>> {
+        let (_, _) = (until, now);
+        let page = Page {
+            is_last: true,
+            reached: Some(DateTime::<Utc>::MIN_UTC),
+            ..Page::at(cursor.cloned().unwrap_or(Cursor(String::new())))
+        };
+        Box::pin(async { Ok(page) })
+    }
+
+    /// Whether the daily pull begins at the present and leaves history to `backfill`.
+    fn has_backfill(&self) -> bool {
+        false
+    }
+
+    /// Reads single records that were parked; those that fail again are parked again. Its `next` means nothing.
+    fn read_again<'a>(
+        &'a self,
+        ids: &'a [String],
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Page, PullError>> {
+        let (_, _) = (ids, now);
+        Box::pin(async { Ok(Page::at(Cursor(String::new()))) })
+    }
+
+    /// How calls from the vendor are checked; none where it has no such calls, or no secret is configured.
+    fn hook(&self) -> Option<&hook::Hook> {
+        None
+    }
+
+    /// What was seen of the connection while asking, for `doctor`.
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
+
     /// What `doctor` should tell a person: rights that seem to be missing, settings that find nothing.
     fn check<'a>(&'a self, now: DateTime<Utc>) -> BoxFuture<'a, Result<Vec<String>, PullError>>;
+}
+
+/// What was seen of a connection while asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// The server's clock minus ours, in seconds.
+    pub clock_skew_s: Option<i64>,
+    /// What is left of each limit and of how much, by the class of requests that it counts.
+    pub budgets: Vec<(String, u64, u64)>,
 }
 
 /// One configured source.

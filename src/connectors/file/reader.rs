@@ -81,10 +81,10 @@ impl Reading {
         Ok(Page {
             records: filling.records,
             skipped: filling.skipped,
-            next: cursor.write(),
             is_last,
             complete_until: complete_until.filter(|_| is_last),
             remarks: filling.remarks,
+            ..Page::at(cursor.write())
         })
     }
 

@@ -235,12 +235,9 @@ impl RequestTracker {
         let entries = self.log(&before, &queues, now).await?;
         if entries.is_empty() {
             return Ok(Page {
-                records: Vec::new(),
-                skipped: Vec::new(),
-                next: before.at_end().write(),
                 is_last: true,
                 complete_until: Some(now - MARGIN),
-                remarks: Vec::new(),
+                ..Page::at(before.at_end().write())
             });
         }
         let touched = before.touched(&entries);
@@ -273,10 +270,7 @@ impl RequestTracker {
         Ok(Page {
             records,
             skipped,
-            next: next.write(),
-            is_last: false,
-            complete_until: None,
-            remarks: Vec::new(),
+            ..Page::at(next.write())
         })
     }
 }

@@ -196,10 +196,9 @@ impl Zendesk {
         Ok(Page {
             records,
             skipped,
-            next: Cursor(next),
             is_last,
             complete_until: is_last.then(|| now - MARGIN),
-            remarks: Vec::new(),
+            ..Page::at(Cursor(next))
         })
     }
 
