@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::PullError;
+use super::engine::told;
 
 /// An answer larger than this is refused.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -72,6 +73,22 @@ impl From<PullError> for Failure {
     }
 }
 
+/// An answer that is not a failure.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// What it says; null when it has no body.
+    pub body: Value,
+    /// Its headers.
+    pub headers: HeaderMap,
+}
+
+impl Answer {
+    /// An answer that says nothing.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+}
+
 /// A client of one API below one address.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -126,6 +143,27 @@ impl Client {
         url
     }
 
+    /// A path with a query: below the base, or below its host when the path starts with a slash.
+    pub fn place(&self, path: &str, query: &[(String, String)]) -> Url {
+        let mut url = if path.starts_with('/') {
+            let mut url = self.base.clone();
+            url.set_path(path);
+            url.set_query(None);
+            url
+        } else {
+            self.url(path, &[])
+        };
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// Makes requests; each goes through `exchange`.
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// The next page's address out of an answer: only its path and query count, and its host must be ours.
     pub fn next_url(&self, text: &str) -> Result<Url, PullError> {
         let strange = || PullError::Malformed("the address of the next page is not one".into());
@@ -170,15 +208,58 @@ impl Client {
         right: &str,
         now: DateTime<Utc>,
     ) -> Result<Value, Failure> {
+        Ok(self.exchange(request, right, now).await?.body)
+    }
+
+    /// Sends a request and reads its answer as JSON; `right` says what the credentials need for it.
+    pub async fn exchange(
+        &self,
+        request: RequestBuilder,
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, Failure> {
         let response = request
             .send()
             .await
             .map_err(|error| self.unreachable(&error))?;
-        if let Some(failure) = self.status(response.status(), response.headers(), right, now) {
-            return Err(failure);
+        let headers = response.headers().clone();
+        if let Some(failure) = self.status(response.status(), &headers, right, now) {
+            return Err(match failure {
+                Failure::Forbidden(_) if self.is_quota(response).await => {
+                    Failure::Pull(PullError::RateLimited {
+                        retry_after_s: told(&headers, now),
+                    })
+                }
+                failure => failure,
+            });
         }
         let body = self.body(response).await?;
-        serde_json::from_slice(&body).map_err(|error| {
+        let body = if body.iter().all(u8::is_ascii_whitespace) {
+            Value::Null
+        } else {
+            self.parse(&body)?
+        };
+        Ok(Answer { body, headers })
+    }
+
+    /// Whether "forbidden" means that a quota is used up: some vendors say so in words only.
+    async fn is_quota(&self, response: Response) -> bool {
+        let said = |headers: &HeaderMap| {
+            headers.contains_key(RETRY_AFTER)
+                || headers
+                    .get("x-ratelimit-remaining")
+                    .is_some_and(|left| left == "0")
+        };
+        if said(response.headers()) {
+            return true;
+        }
+        let body = self.body(response).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&body);
+        text.contains("REQUEST_LIMIT_EXCEEDED")
+    }
+
+    fn parse(&self, body: &[u8]) -> Result<Value, Failure> {
+        serde_json::from_slice(body).map_err(|error| {
             let host = self.host();
             // The parser's own message may quote the answer.
             Failure::Pull(if error.is_eof() {
@@ -210,7 +291,7 @@ impl Client {
         now: DateTime<Utc>,
     ) -> Option<Failure> {
         let host = self.host();
-        let wait = retry_after(headers, now);
+        let wait = told(headers, now);
         Some(Failure::Pull(match status.as_u16() {
             200..=299 => return None,
             300..=399 => PullError::Malformed(format!(
@@ -292,24 +373,6 @@ fn authorised(request: RequestBuilder, auth: &Auth) -> RequestBuilder {
     }
 }
 
-/// Seconds to wait, from a number or a date; never shortened.
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<u64> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then(|| seconds.ceil() as u64);
-    }
-    let until = DateTime::parse_from_rfc2822(text).ok()?;
-    // The server's own clock counts, where it tells the time.
-    let date = headers
-        .get(reqwest::header::DATE)
-        .and_then(|date| date.to_str().ok());
-    let from = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let from = from.map_or(now, |from| from.to_utc());
-    u64::try_from((until.to_utc() - from).num_seconds())
-        .ok()
-        .or(Some(0))
-}
-
 /// The innermost cause: "connection refused", without addresses or bodies.
 fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -370,23 +433,6 @@ mod tests {
         assert!(next("https://evil.test/api/x").is_err());
         assert!(next("//evil.test/x").is_err());
         assert!(next("https://desk.test@evil.test/x").is_err());
-    }
-
-    #[test]
-    fn waits_are_read_from_seconds_and_dates() {
-        let now = "2026-03-02T09:00:00Z".parse().unwrap();
-        let wait = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, text.parse().unwrap());
-            retry_after(&headers, now)
-        };
-        assert_eq!(wait("93"), Some(93));
-        assert_eq!(wait("0.2"), Some(1));
-        assert_eq!(wait("86400"), Some(86_400));
-        assert_eq!(wait("Mon, 02 Mar 2026 09:02:00 GMT"), Some(120));
-        assert_eq!(wait("Mon, 02 Mar 2026 08:00:00 GMT"), Some(0));
-        assert_eq!(wait("soon"), None);
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 
     #[test]

@@ -4,13 +4,17 @@
 //! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
 
 pub mod date;
+pub mod engine;
 pub mod file;
+pub mod freshdesk;
 pub mod hook;
 pub mod http;
 mod json;
 pub mod request_tracker;
 pub mod vault;
 pub mod zendesk;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -228,10 +232,23 @@ pub enum SourceKind {
     RequestTracker(Box<request_tracker::RequestTrackerConfig>),
     /// Zendesk Support.
     Zendesk(Box<zendesk::ZendeskConfig>),
+    /// One that the pull engine drives.
+    System(Arc<dyn engine::System>),
 }
 
+/// The systems that the pull engine drives.
+pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND];
+
 /// The names of the kinds, as the configuration has them.
-const KINDS: [&str; 3] = ["files", "request_tracker", "zendesk"];
+fn kinds() -> Vec<&'static str> {
+    let systems = SYSTEMS.iter().map(|kind| kind.name);
+    let mut names: Vec<_> = ["files", "request_tracker", "zendesk"]
+        .into_iter()
+        .chain(systems)
+        .collect();
+    names.sort_unstable();
+    names
+}
 
 impl SourceConfig {
     /// Reads one `[[sources]]` table.
@@ -242,7 +259,7 @@ impl SourceConfig {
             section.problem("id", format!("\"{id}\" has a slash or a space in it"), hint);
         }
         let schedule = section.schedule("schedule", "*/15 * * * *", zone);
-        let hint = format!("give one of {}", KINDS.join(", "));
+        let hint = format!("give one of {}", kinds().join(", "));
         let kind = section.required_text("kind", &hint);
         let kind = match kind.as_str() {
             "files" => SourceKind::Files(file::FilesConfig::read(&mut section)),
@@ -253,16 +270,23 @@ impl SourceConfig {
             "zendesk" => {
                 SourceKind::Zendesk(Box::new(zendesk::ZendeskConfig::read(&mut section, zone)))
             }
-            other => {
-                if !other.is_empty() {
-                    section.problem("kind", format!("\"{other}\" is not known"), hint);
+            other => match SYSTEMS.iter().find(|known| known.name == other) {
+                Some(known) => {
+                    let source = SourceId(id.clone());
+                    let settings = engine::Settings::read(&mut section, source, &known.usual, zone);
+                    SourceKind::System((known.read)(&mut section, settings))
                 }
-                return Self {
-                    id: SourceId(id),
-                    schedule,
-                    kind: SourceKind::Files(file::FilesConfig::default()),
-                };
-            }
+                None => {
+                    if !other.is_empty() {
+                        section.problem("kind", format!("\"{other}\" is not known"), hint);
+                    }
+                    return Self {
+                        id: SourceId(id),
+                        schedule,
+                        kind: SourceKind::Files(file::FilesConfig::default()),
+                    };
+                }
+            },
         };
         section.finish();
         Self {
@@ -283,6 +307,10 @@ pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dy
         )?),
         SourceKind::Zendesk(config) => {
             Box::new(zendesk::Zendesk::new(source, config.as_ref().clone())?)
+        }
+        SourceKind::System(system) => {
+            let vault = vault::Vault::new(std::path::PathBuf::new(), None);
+            Box::new(engine::Engine::new(system.clone(), &vault)?)
         }
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))

@@ -1,0 +1,231 @@
+//! Asking one account: credentials, pacing, what the answers say of limits and clocks. What a system's code holds while it
+//! reads a record.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::auth::{Credentials, Session};
+use super::budget::{self, Budgets};
+use super::paging::Paging;
+use super::settings::Settings;
+use super::{Rate, Request};
+use crate::connectors::http::{Answer, Client, Failure};
+use crate::connectors::vault::Vault;
+use crate::connectors::{Condition, PullError, json};
+
+/// A list inside a record ends here: no conversation has that many pages.
+const PAGES_MAX: usize = 500;
+
+/// One account of a helpdesk.
+pub struct Account {
+    client: Client,
+    session: Session,
+    budgets: Arc<Budgets>,
+    headers: Vec<(&'static str, String)>,
+    right: &'static str,
+    skew_s: Mutex<Option<i64>>,
+}
+
+impl Account {
+    /// Asks the configured address and nobody else.
+    pub fn new(
+        settings: &Settings,
+        rates: &[Rate],
+        headers: Vec<(&'static str, String)>,
+        right: &'static str,
+        vault: &Vault,
+    ) -> anyhow::Result<Self> {
+        let client = Client::new(settings.url.clone(), settings.limits)?;
+        let credentials: Credentials = settings.credentials.clone();
+        let name = format!("{} {}", settings.url.as_str(), credentials.account());
+        let share = f64::from(settings.share_percent) / 100.0;
+        Ok(Self {
+            client,
+            session: Session::new(
+                settings.source.clone(),
+                credentials,
+                vault.clone(),
+                settings.limits,
+            )?,
+            budgets: Budgets::shared(&name, rates, share),
+            headers,
+            right,
+            skew_s: Mutex::new(None),
+        })
+    }
+
+    /// Asks at a time; `is_history` leaves the daily pull its part of the limits.
+    pub fn at(&self, now: DateTime<Utc>, is_history: bool) -> Api<'_> {
+        Api {
+            account: self,
+            now,
+            is_history,
+        }
+    }
+
+    /// What was seen while asking.
+    pub fn condition(&self) -> Condition {
+        let clock_skew_s = *self.skew_s.lock().unwrap_or_else(PoisonError::into_inner);
+        Condition {
+            clock_skew_s,
+            budgets: self.budgets.left(),
+        }
+    }
+
+    /// What the loop should know of a failure that a system has no use for.
+    pub fn pull_error(&self, failure: Failure) -> PullError {
+        self.client.pull_error(failure)
+    }
+
+    /// The client, for the address.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// An account at a time.
+#[derive(Clone, Copy)]
+pub struct Api<'a> {
+    account: &'a Account,
+    /// The time of the pull.
+    pub now: DateTime<Utc>,
+    is_history: bool,
+}
+
+impl Api<'_> {
+    /// One answer with its headers.
+    pub async fn send(&self, request: &Request) -> Result<Answer, Failure> {
+        let account = self.account;
+        let class = request.class;
+        account
+            .budgets
+            .take(class, self.is_history)
+            .await
+            .map_err(|seconds| {
+                Failure::Pull(PullError::RateLimited {
+                    retry_after_s: Some(seconds),
+                })
+            })?;
+        let (name, value) = account.session.header(None, self.now).await?;
+        let mut answer = self.once(request, (name, value.clone())).await;
+        let is_refused = matches!(&answer, Err(Failure::Pull(PullError::Unauthorized(_))));
+        if is_refused && account.session.can_renew() {
+            let header = account.session.header(Some(&value), self.now).await?;
+            answer = self.once(request, header).await;
+        }
+        match &answer {
+            Ok(answer) => self.learn(class, answer),
+            Err(Failure::Pull(PullError::RateLimited { retry_after_s })) => {
+                account.budgets.block(class, retry_after_s.unwrap_or(0));
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+
+    async fn once(
+        &self,
+        request: &Request,
+        (name, value): (reqwest::header::HeaderName, reqwest::header::HeaderValue),
+    ) -> Result<Answer, Failure> {
+        let client = &self.account.client;
+        let url = client.place(&request.path, &request.query);
+        let mut builder = match &request.body {
+            Some(body) => client.http().post(url).json(body),
+            None => client.http().get(url),
+        };
+        builder = builder
+            .header("accept", "application/json")
+            .header(name, value);
+        for (name, value) in &self.account.headers {
+            builder = builder.header(*name, value);
+        }
+        client.exchange(builder, self.account.right, self.now).await
+    }
+
+    fn learn(&self, class: &'static str, answer: &Answer) {
+        self.account.budgets.learn(class, &answer.headers, self.now);
+        if let Some(theirs) = budget::server_time(&answer.headers) {
+            // The machine's own clock, not the time of the pull, which may be a minute old.
+            let skew = (theirs - crate::clock::now()).num_seconds();
+            *self
+                .account
+                .skew_s
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(skew);
+        }
+    }
+
+    /// One answer.
+    pub async fn get(&self, request: Request) -> Result<Value, Failure> {
+        Ok(self.send(&request).await?.body)
+    }
+
+    /// All rows of a list inside a record. "Not found" is an empty list where `request` asks for something that a record
+    /// may lack; then use `optional`.
+    pub async fn all(
+        &self,
+        request: Request,
+        paging: Paging,
+        items: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let (mut rows, mut position): (Vec<Value>, _) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let answer = self
+                .send(&paging.apply(request.clone(), position.as_ref()))
+                .await?;
+            let page = rows_of(&answer.body, items)?;
+            let key = page.last().and_then(|row| json::text(row, "id"));
+            let address = self.account.client.base();
+            let next = paging.next(
+                &answer,
+                position.as_ref(),
+                page.len(),
+                key.as_deref(),
+                address,
+            )?;
+            rows.extend_from_slice(page);
+            if next.is_none() {
+                return Ok(rows);
+            }
+            if next == position {
+                let reason = "a list inside a record leads back to itself".to_owned();
+                return Err(PullError::Malformed(reason).into());
+            }
+            position = next;
+        }
+        Ok(rows)
+    }
+
+    /// What may not be there, or not be allowed: nothing then.
+    pub async fn optional(&self, request: Request) -> Result<Option<Value>, Failure> {
+        match self.get(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure::NotFound | Failure::Forbidden(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// An address below the configured one, for a link that an agent opens.
+    pub fn link(&self, path: &str) -> String {
+        self.account.client.url(path, &[]).into()
+    }
+}
+
+/// The rows of an answer. A missing list, null and an answer without a body are empty; anything else is no list.
+pub fn rows_of<'a>(answer: &'a Value, items: &str) -> Result<&'a [Value], PullError> {
+    let list = if items.is_empty() {
+        Some(answer)
+    } else {
+        answer.pointer(items)
+    };
+    match list {
+        Some(Value::Array(rows)) => Ok(rows),
+        None | Some(Value::Null) if answer.is_object() || answer.is_null() => Ok(&[]),
+        _ => Err(PullError::Malformed(format!(
+            "the answer has no list at {items}"
+        ))),
+    }
+}

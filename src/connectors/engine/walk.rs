@@ -1,0 +1,432 @@
+//! How a list is followed from run to run: six kinds of cursor, and the sweep. Pure: a walk is a small value that lies in
+//! the database as JSON and moves in the transaction that writes a page.
+//!
+//! All kinds that go by time share three rules. A run begins a little before the end of the last one, because rows
+//! appear late and clocks differ. What lies in that overlap and was read when it had settled is not read again. And a
+//! run's bounds stay as they are until it is over, whatever the clock does.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::paging::{Paging, Position};
+use crate::connectors::PullError;
+
+/// A record may be changed twice in one tick of the helpdesk's clock; after this long its stamp says all.
+const SETTLED: TimeDelta = TimeDelta::minutes(2);
+
+/// So many records of an overlap are remembered; more are read again.
+const SETTLED_MAX: usize = 5_000;
+
+/// A window of fixed bounds is not cut below this.
+const WINDOW_MIN: TimeDelta = TimeDelta::seconds(2);
+
+/// A place that a server forgot lets the run start again so often.
+const RESTARTS_MAX: u32 = 3;
+
+/// How a list is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// The server's own token says where to go on, across runs.
+    Token,
+    /// A log whose ids grow: read on behind the last id, and again a little before it.
+    Log {
+        /// How many ids before the last one are read again.
+        overlap: u64,
+    },
+    /// What changed since a time, oldest change first.
+    Since,
+    /// What changed between two times, in any order.
+    Window {
+        /// No window is longer.
+        longest: TimeDelta,
+    },
+    /// Newest first, without a bound: read down to where the last run began. Each page is written at once; only a run
+    /// that came down to the overlap moves the place where the next one may stop.
+    Newest,
+    /// What was made between two times, read again for some days: notes come after the call.
+    Trailing {
+        /// For so long.
+        again: TimeDelta,
+        /// No window is longer.
+        longest: TimeDelta,
+    },
+    /// All ids, now and then: for helpdesks that say nothing of deletions.
+    Sweep {
+        /// How often.
+        every: TimeDelta,
+        /// Start of the ids that the list covers, such as `call:`.
+        prefix: &'static str,
+    },
+}
+
+/// A list that tells which records changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Its name in the saved position.
+    pub name: String,
+    /// How it is followed.
+    pub follow: Follow,
+    /// How its pages follow one another.
+    pub paging: Paging,
+    /// JSON pointer to the rows in an answer; empty when the answer is the list.
+    pub items: &'static str,
+    /// Whether "not found" is how the server says that the list is empty.
+    pub is_404_empty: bool,
+    /// Pages after which the server refuses; the walk starts anew behind what it has.
+    pub pages_max: Option<u32>,
+}
+
+impl Stream {
+    /// A list without peculiarities.
+    pub fn new(
+        name: impl Into<String>,
+        follow: Follow,
+        paging: Paging,
+        items: &'static str,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            follow,
+            paging,
+            items,
+            is_404_empty: false,
+            pages_max: None,
+        }
+    }
+
+    /// Whether history can be read in slices of time.
+    pub fn has_slices(&self) -> bool {
+        matches!(
+            self.follow,
+            Follow::Token | Follow::Since | Follow::Window { .. } | Follow::Trailing { .. }
+        )
+    }
+
+    pub(super) fn is_sweep(&self) -> bool {
+        matches!(self.follow, Follow::Sweep { .. })
+    }
+}
+
+/// The bounds of what a request should list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From here on.
+    pub from: DateTime<Utc>,
+    /// Up to here, where the list can be bounded.
+    pub until: DateTime<Utc>,
+    /// Behind this token, id or key.
+    pub after: Option<String>,
+}
+
+/// Which record a row is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The id of the conversation.
+    pub id: String,
+    /// When it changed, by the field that the list goes by.
+    pub at: Option<DateTime<Utc>>,
+    /// The row's place in a list that goes by keys; the log's id.
+    pub key: Option<String>,
+}
+
+impl Touched {
+    /// A record by its id and the stamp of the list.
+    pub fn new(id: impl Into<String>, at: Option<DateTime<Utc>>) -> Self {
+        Self {
+            id: id.into(),
+            at,
+            key: None,
+        }
+    }
+}
+
+/// How far a list was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walk {
+    /// The run's lower bound.
+    from: Option<DateTime<Utc>>,
+    /// The run's upper bound.
+    until: Option<DateTime<Utc>>,
+    /// The server's token, or the last id of a log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+    /// The page to read next; none at the start of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+    /// The newest stamp that was seen.
+    newest: Option<DateTime<Utc>>,
+    /// Pages read since the start of the run, or since it started anew.
+    #[serde(default)]
+    pages: u32,
+    #[serde(default)]
+    restarts: u32,
+    /// Records of the overlap that were read once they had settled, with their stamps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    settled: BTreeMap<String, i64>,
+    /// Whether the run is over.
+    #[serde(default)]
+    pub is_done: bool,
+}
+
+/// What a page brought, as far as the walk needs to know.
+pub struct Turned<'a> {
+    /// The rows, in their order.
+    pub rows: &'a [Touched],
+    /// Those that could not be read now.
+    pub parked: &'a [String],
+    /// The page behind it.
+    pub next: Option<Position>,
+    /// The server's token, also on the last page.
+    pub token: Option<String>,
+}
+
+impl Walk {
+    /// Begins a run: `first` is where the very first one starts.
+    pub fn begin(
+        &mut self,
+        stream: &Stream,
+        first: DateTime<Utc>,
+        overlap: TimeDelta,
+        now: DateTime<Utc>,
+    ) {
+        let last_until = self.until;
+        (self.position, self.pages, self.restarts, self.is_done) = (None, 0, 0, false);
+        match &stream.follow {
+            Follow::Token => self.from = self.from.or(Some(first)),
+            Follow::Log { overlap } => {
+                let last = self
+                    .after
+                    .as_ref()
+                    .and_then(|after| after.parse::<u64>().ok());
+                self.position =
+                    last.map(|last| Position::Key(last.saturating_sub(*overlap).to_string()));
+                self.from = self.from.or(Some(first));
+            }
+            Follow::Since | Follow::Newest => {
+                self.from = Some(
+                    self.newest
+                        .map_or(first, |newest| (newest - overlap).max(first)),
+                );
+                self.until = Some(now);
+            }
+            Follow::Window { longest } => {
+                let from = last_until.map_or(first, |until| until - overlap);
+                self.bound(from, *longest, now);
+            }
+            Follow::Trailing { again, longest } => {
+                let from = last_until.map_or(first, |until| until - *again);
+                self.bound(from, *longest, now);
+            }
+            Follow::Sweep { every, .. } => {
+                self.is_done = last_until.is_some_and(|last| last + *every > now);
+                if !self.is_done {
+                    (self.from, self.until) = (Some(now), Some(now));
+                }
+            }
+        }
+        let from = self.from.map_or(i64::MIN, |from| from.timestamp_micros());
+        if !matches!(stream.follow, Follow::Log { .. }) {
+            self.settled.retain(|_, stamp| *stamp >= from);
+        }
+    }
+
+    /// Begins a run between two times that stay.
+    pub fn begin_slice(&mut self, from: DateTime<Utc>, until: DateTime<Utc>) {
+        *self = Self {
+            from: Some(from),
+            until: Some(until),
+            ..Self::default()
+        };
+    }
+
+    fn bound(&mut self, from: DateTime<Utc>, longest: TimeDelta, now: DateTime<Utc>) {
+        (self.from, self.until) = (Some(from), Some((from + longest).min(now.max(from))));
+    }
+
+    /// What the next request should list.
+    pub fn span(&self, now: DateTime<Utc>) -> Span {
+        let after = match &self.position {
+            Some(Position::Key(key)) => Some(key.clone()),
+            _ => self.after.clone(),
+        };
+        Span {
+            from: self.from.unwrap_or(now),
+            until: self.until.unwrap_or(now),
+            after,
+        }
+    }
+
+    /// The page to read next.
+    pub fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
+    /// When a sweep began.
+    pub fn started_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.from.unwrap_or(now)
+    }
+
+    /// Whether a row was read before and cannot have changed since.
+    pub fn knows(&self, stream: &Stream, row: &Touched) -> bool {
+        match stream.follow {
+            Follow::Trailing { .. } | Follow::Sweep { .. } => false,
+            Follow::Log { .. } => row
+                .key
+                .as_ref()
+                .is_some_and(|key| self.settled.contains_key(key)),
+            _ => {
+                let stamp = row.at.map(|at| at.timestamp_micros());
+                stamp.is_some() && self.settled.get(&row.id) == stamp.as_ref()
+            }
+        }
+    }
+
+    /// Moves on by a page. `end` is the upper bound of a slice of history, where one is read.
+    pub fn turn(
+        &mut self,
+        stream: &Stream,
+        turned: Turned<'_>,
+        end: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), PullError> {
+        let stamps = || turned.rows.iter().filter_map(|row| row.at);
+        let (oldest, newest) = (stamps().min(), stamps().max());
+        self.newest = self.newest.max(newest);
+        self.remember(stream, &turned, now);
+        self.position = turned.next;
+        self.pages += 1;
+        match &stream.follow {
+            Follow::Token => {
+                self.after = turned.token.or(self.after.take());
+                self.is_done = self.position.is_none();
+                // The token is the place, here and in the next run.
+                self.position = None;
+            }
+            Follow::Log { .. } => {
+                let ids = turned
+                    .rows
+                    .iter()
+                    .filter_map(|row| row.key.as_ref()?.parse::<u64>().ok());
+                let before = self.after.as_ref().and_then(|after| after.parse().ok());
+                self.after = ids.chain(before).max().map(|last: u64| last.to_string());
+                self.is_done = self.position.is_none();
+            }
+            Follow::Since | Follow::Sweep { .. } => self.is_done = self.position.is_none(),
+            Follow::Newest => {
+                let is_down =
+                    oldest.is_some_and(|oldest| self.from.is_some_and(|from| oldest < from));
+                self.is_done = is_down || self.position.is_none();
+            }
+            Follow::Window { longest } | Follow::Trailing { longest, .. } => {
+                let until = self.until.unwrap_or(now);
+                let last = end.unwrap_or(now);
+                if self.position.is_none() && until < last {
+                    self.bound(until, *longest, last);
+                    self.pages = 0;
+                } else {
+                    self.is_done = self.position.is_none();
+                }
+            }
+        }
+        let is_ascending = matches!(stream.follow, Follow::Token | Follow::Since);
+        if is_ascending && end.is_some_and(|end| newest.is_some_and(|newest| newest >= end)) {
+            self.is_done = true;
+        }
+        let is_full = stream.pages_max.is_some_and(|most| self.pages >= most);
+        if !self.is_done && is_full && self.position.is_some() {
+            self.narrow(stream)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn remember(&mut self, stream: &Stream, turned: &Turned<'_>, now: DateTime<Utc>) {
+        let read = turned
+            .rows
+            .iter()
+            .filter(|row| !turned.parked.contains(&row.id));
+        if let Follow::Log { overlap } = stream.follow {
+            let ids = read.filter_map(|row| row.key.as_ref()?.parse::<u64>().ok());
+            self.settled
+                .extend(ids.map(|id| (id.to_string(), id as i64)));
+            let last = self.settled.values().max().copied().unwrap_or(0);
+            let overlap = i64::try_from(overlap).unwrap_or(i64::MAX);
+            self.settled
+                .retain(|_, id| id.saturating_add(overlap) > last);
+            return;
+        }
+        if matches!(
+            stream.follow,
+            Follow::Trailing { .. } | Follow::Sweep { .. } | Follow::Token
+        ) {
+            return;
+        }
+        for row in read {
+            match row.at {
+                Some(at) if at < now - SETTLED => {
+                    self.settled.insert(row.id.clone(), at.timestamp_micros());
+                }
+                _ => {
+                    self.settled.remove(&row.id);
+                }
+            }
+        }
+        while self.settled.len() > SETTLED_MAX {
+            let oldest = self.settled.iter().min_by_key(|(_, stamp)| **stamp);
+            let Some(id) = oldest.map(|(id, _)| id.clone()) else {
+                break;
+            };
+            self.settled.remove(&id);
+        }
+    }
+
+    /// The server refuses to go on in this list: it is asked for less, or from the start of the run.
+    pub fn refused(&mut self, stream: &Stream) -> Result<(), PullError> {
+        if stream.paging.is_counted() {
+            return self.narrow(stream);
+        }
+        self.restarts += 1;
+        self.position = None;
+        if self.restarts > RESTARTS_MAX {
+            let reason = format!(
+                "{}: the server forgets its place in the list again and again",
+                stream.name
+            );
+            return Err(PullError::Malformed(reason));
+        }
+        Ok(())
+    }
+
+    /// Less at once: what is behind the newest row, or half of the window.
+    fn narrow(&mut self, stream: &Stream) -> Result<(), PullError> {
+        let stuck = || {
+            let reason = format!(
+                "{}: more records share one time than the server lists",
+                stream.name
+            );
+            PullError::Malformed(reason)
+        };
+        (self.position, self.pages) = (None, 0);
+        match stream.follow {
+            Follow::Since => {
+                let newest = self
+                    .newest
+                    .filter(|newest| self.from.is_none_or(|from| *newest > from));
+                self.from = Some(newest.ok_or_else(stuck)?);
+            }
+            Follow::Window { .. } | Follow::Trailing { .. } => {
+                let (Some(from), Some(until)) = (self.from, self.until) else {
+                    return Err(stuck());
+                };
+                if until - from <= WINDOW_MIN {
+                    return Err(stuck());
+                }
+                self.until = Some(from + (until - from) / 2);
+            }
+            _ => return Err(stuck()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,347 @@
+//! Freshdesk: tickets by the time of their last change, oldest first, each with its conversations.
+//!
+//! Facts (developers.freshdesk.com/api): without `updated_since` only the last 30 days come; the 301st page is an error;
+//! deleted tickets and spam stand in lists of their own; `include` costs extra credits of the limit; ratings can change
+//! after they were given, so they are read with each ticket.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::engine::{
+    Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
+    Stream, System, Touched, Usual, words,
+};
+use super::http::Failure;
+use super::json;
+use crate::model::{
+    Author, Conversation, ConversationKey, Exclusion, Kind as What, Message, Record, Text,
+    Visibility,
+};
+use crate::section::Section;
+
+/// Freshdesk in the table of systems.
+pub const KIND: Kind = Kind {
+    name: "freshdesk",
+    title: "Freshdesk",
+    settings: &[Setting::secret(
+        "api_key",
+        "the API key of an agent who sees all tickets (Profile settings)",
+    )],
+    read,
+    usual: Usual {
+        category: "type",
+        ..Usual::like("https://example.freshdesk.com")
+    },
+};
+
+/// The pages of one list after which the server refuses.
+const PAGES_MAX: u32 = 300;
+
+/// Deleted tickets and spam are looked for so far back in each run.
+const REMOVED_AGAIN: TimeDelta = TimeDelta::days(2);
+
+/// Statuses whose number means that it is over; others are a team's own.
+const STATUSES: [(&str, &str); 4] = [
+    ("2", "open"),
+    ("3", "pending"),
+    ("4", "resolved"),
+    ("5", "closed"),
+];
+
+const SOURCES: [(&str, &str); 8] = [
+    ("1", "email"),
+    ("2", "portal"),
+    ("3", "phone"),
+    ("5", "twitter"),
+    ("6", "facebook"),
+    ("7", "chat"),
+    ("9", "widget"),
+    ("10", "outbound"),
+];
+
+const PRIORITIES: [(&str, &str); 4] = [
+    ("1", "low"),
+    ("2", "medium"),
+    ("3", "high"),
+    ("4", "urgent"),
+];
+
+/// One Freshdesk account.
+#[derive(Debug)]
+pub struct Freshdesk {
+    settings: Settings,
+}
+
+fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
+    let hint = "name the variable that holds the API key, such as api_key_env = \"FRESHDESK_KEY\"";
+    // Freshdesk takes the key as the user, and any password.
+    let key = section.secret("api_key", hint);
+    settings.credentials = Credentials::Basic {
+        user: key,
+        password: "X".to_owned().into(),
+    };
+    Arc::new(Freshdesk::new(settings))
+}
+
+impl Freshdesk {
+    /// An account with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    async fn ticket<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
+        if matches!(seen.stream, "deleted" | "spam") {
+            let at = seen
+                .row
+                .and_then(|row| json::time(row, "updated_at"))
+                .unwrap_or(api.now);
+            if seen.stream == "deleted" {
+                return Ok(Read::Record(Record::Deleted {
+                    key: self.key(id),
+                    at,
+                }));
+            }
+        }
+        // The row has all but the conversations; a ticket that is read by its id alone is asked for.
+        let fetched;
+        let ticket = match seen.row.filter(|row| row.get("stats").is_some()) {
+            Some(row) => row,
+            None => {
+                let one = Request::get(format!("api/v2/tickets/{id}"))
+                    .with("include", "requester,stats,company");
+                fetched = api.get(one).await?;
+                &fetched
+            }
+        };
+        let entries =
+            Request::get(format!("api/v2/tickets/{id}/conversations")).with("per_page", 100);
+        let entries = api.all(entries, Paging::LinkHeader, "").await?;
+        let ratings = Request::get(format!("api/v2/tickets/{id}/satisfaction_ratings"));
+        let ratings = api.optional(ratings).await?.unwrap_or_default();
+        Ok(
+            match conversation(ticket, &entries, &ratings, &self.settings) {
+                Ok(mut conversation) => {
+                    conversation.url = Some(api.link(&format!("a/tickets/{id}")));
+                    Read::Record(Record::Conversation(Box::new(conversation)))
+                }
+                Err(reason) => Read::Broken(reason),
+            },
+        )
+    }
+
+    fn key(&self, id: &str) -> ConversationKey {
+        ConversationKey {
+            source: self.settings.source.clone(),
+            id: id.to_owned(),
+        }
+    }
+}
+
+impl System for Freshdesk {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        let removed = Follow::Trailing {
+            again: REMOVED_AGAIN,
+            longest: TimeDelta::days(3_650),
+        };
+        let tickets = Stream {
+            pages_max: Some(PAGES_MAX),
+            ..Stream::new("tickets", Follow::Since, Paging::LinkHeader, "")
+        };
+        vec![
+            tickets,
+            Stream::new("deleted", removed.clone(), Paging::LinkHeader, ""),
+            Stream::new("spam", removed, Paging::LinkHeader, ""),
+        ]
+    }
+
+    fn list(&self, stream: &Stream, span: &Span) -> Request {
+        let since = span.from.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let list = Request::get("api/v2/tickets")
+            .with("updated_since", since)
+            .with("order_by", "updated_at")
+            .with("order_type", "asc")
+            .with("per_page", self.settings.page_records)
+            .class("list");
+        match stream.name.as_str() {
+            "tickets" => list.with("include", "requester,stats,company,description"),
+            filter => list.with("filter", filter),
+        }
+    }
+
+    fn touched(&self, _: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        let id = json::text(row, "id").ok_or("the ticket has no id")?;
+        let at = json::time(row, "updated_at").ok_or("updated_at is missing or not a date-time")?;
+        Ok(Some(Touched::new(id, Some(at))))
+    }
+
+    fn read<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>> {
+        Box::pin(self.ticket(api, id, seen))
+    }
+
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let rows = api
+                .all(
+                    Request::get("api/v2/tickets").with("per_page", 30),
+                    Paging::Whole,
+                    "",
+                )
+                .await?;
+            Ok(self.settings.remarks(&rows))
+        })
+    }
+
+    fn rates(&self) -> &'static [Rate] {
+        // The smallest plan's: what the server says in its answers is learnt.
+        &[
+            Rate {
+                class: "",
+                count: 200,
+                seconds: 60,
+            },
+            Rate {
+                class: "list",
+                count: 20,
+                seconds: 60,
+            },
+        ]
+    }
+
+    fn right(&self) -> &'static str {
+        "the agent of the API key must have global access to tickets"
+    }
+}
+
+/// A ticket with its conversations, or why it makes no sense.
+fn conversation(
+    ticket: &Value,
+    entries: &[Value],
+    ratings: &Value,
+    settings: &Settings,
+) -> Result<Conversation, String> {
+    let text = |name| json::text(ticket, name);
+    let id = text("id").ok_or("the ticket has no id")?;
+    let created_at =
+        json::time(ticket, "created_at").ok_or("created_at is missing or not a date-time")?;
+    let mut conversation = Conversation::new(
+        ConversationKey {
+            source: settings.source.clone(),
+            id,
+        },
+        created_at,
+    );
+    conversation.updated_at =
+        json::time(ticket, "updated_at").ok_or("updated_at is missing or not a date-time")?;
+    conversation.subject = Text::new(text("subject").unwrap_or_default());
+    conversation.status = text("status").map(|number| named(&STATUSES, number));
+    conversation.channel = text("source").map(|number| named(&SOURCES, number));
+    conversation.priority = text("priority").map(|number| named(&PRIORITIES, number));
+    if conversation.channel.as_deref() == Some("phone") {
+        conversation.kind = What::CallNote;
+    }
+    settings.choose(&mut conversation, ticket);
+    conversation.tags = words(ticket, "tags");
+    conversation.requester = text("requester_id");
+    let company = ticket
+        .get("company")
+        .and_then(|company| json::text(company, "name"));
+    conversation.account = conversation.account.or(company).or(text("company_id"));
+    let stats = ticket.get("stats").unwrap_or(&Value::Null);
+    let at = |name| json::time(stats, name);
+    let is_closed = matches!(conversation.status.as_deref(), Some("resolved" | "closed"));
+    conversation.closed_at = at("resolved_at").or(at("closed_at")).filter(|_| is_closed);
+    conversation.reopens = u32::from(at("reopened_at").is_some());
+    conversation.csat = rating(ratings);
+    conversation.messages = messages(ticket, entries, created_at);
+    conversation.attributes = attributes(ticket);
+    if ticket.get("spam").and_then(Value::as_bool) == Some(true) {
+        conversation.exclusion = Some(Exclusion::Spam);
+    }
+    Ok(conversation)
+}
+
+fn named(names: &[(&str, &str)], number: String) -> String {
+    let name = names.iter().find(|(known, _)| *known == number);
+    name.map_or(number, |(_, name)| (*name).to_owned())
+}
+
+/// -103 … 103, from very unhappy to very happy; the newest one counts.
+fn rating(ratings: &Value) -> Option<f64> {
+    let newest = ratings
+        .as_array()?
+        .iter()
+        .max_by_key(|one| json::time(one, "updated_at"))?;
+    let value = newest.get("ratings")?.get("default_question")?.as_f64()?;
+    Some(((value + 103.0) / 206.0).clamp(0.0, 1.0))
+}
+
+fn messages(ticket: &Value, entries: &[Value], created_at: DateTime<Utc>) -> Vec<Message> {
+    let first = body(ticket, "description_text", "description").map(|text| Message {
+        at: Some(created_at),
+        author: Author::Customer,
+        visibility: Visibility::Public,
+        text: Text::new(text),
+    });
+    let mut entries: Vec<&Value> = entries.iter().collect();
+    entries.sort_by_key(|entry| (json::time(entry, "created_at"), json::number(entry, "id")));
+    let mut messages: Vec<Message> = first.into_iter().collect();
+    for entry in entries {
+        let Some(text) = body(entry, "body_text", "body") else {
+            continue;
+        };
+        // A chat's first message stands in the description and again as its first entry.
+        if messages.len() == 1 && messages[0].text.as_str() == text {
+            continue;
+        }
+        let is = |name| entry.get(name).and_then(Value::as_bool) == Some(true);
+        messages.push(Message {
+            at: json::time(entry, "created_at"),
+            author: if is("incoming") {
+                Author::Customer
+            } else {
+                Author::Agent
+            },
+            visibility: if is("private") {
+                Visibility::Internal
+            } else {
+                Visibility::Public
+            },
+            text: Text::new(text),
+        });
+    }
+    messages
+}
+
+fn body(value: &Value, plain: &str, html: &str) -> Option<String> {
+    json::text(value, plain).or_else(|| json::text(value, html))
+}
+
+fn attributes(ticket: &Value) -> BTreeMap<String, String> {
+    let custom = ticket.get("custom_fields").and_then(Value::as_object);
+    let custom = custom
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), json::plain(value)?)));
+    let own = [
+        ("type", "type"),
+        ("group_id", "group"),
+        ("product_id", "product"),
+    ];
+    let own = own
+        .iter()
+        .filter_map(|(name, ours)| Some(((*ours).to_owned(), json::text(ticket, name)?)));
+    custom.chain(own).collect()
+}
