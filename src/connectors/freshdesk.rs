@@ -94,18 +94,6 @@ impl Freshdesk {
     }
 
     async fn ticket<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
-        if matches!(seen.stream, "deleted" | "spam") {
-            let at = seen
-                .row
-                .and_then(|row| json::time(row, "updated_at"))
-                .unwrap_or(api.now);
-            if seen.stream == "deleted" {
-                return Ok(Read::Record(Record::Deleted {
-                    key: self.key(id),
-                    at,
-                }));
-            }
-        }
         // The row has all but the conversations; a ticket that is read by its id alone is asked for.
         let fetched;
         let ticket = match seen.row.filter(|row| row.get("stats").is_some()) {
@@ -117,6 +105,14 @@ impl Freshdesk {
                 &fetched
             }
         };
+        // Only what the ticket itself says counts: an answer to another question must not erase anything.
+        if ticket.get("deleted").and_then(Value::as_bool) == Some(true) {
+            let at = json::time(ticket, "updated_at").unwrap_or(api.now);
+            return Ok(Read::Record(Record::Deleted {
+                key: self.key(id),
+                at,
+            }));
+        }
         let entries =
             Request::get(format!("api/v2/tickets/{id}/conversations")).with("per_page", 100);
         let entries = api.all(entries, Paging::LinkHeader, "").await?;

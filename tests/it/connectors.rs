@@ -9,97 +9,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::connectors::file::{Files, FilesConfig};
 use groundswell::connectors::zendesk::{Credentials, FieldChoice, Zendesk, ZendeskConfig};
 use groundswell::connectors::{Connector, Cursor, PullError};
-use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
-use groundswell::model::{Cadence, Calendar, SourceId, Stored};
+use groundswell::ingest::IngestConfig;
+use groundswell::model::{Cadence, Calendar, SourceId};
 use groundswell::steps::official;
-use groundswell::store::{Location, Store};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
 use crate::helpdesk::{By, CLIENT_SECRET, Expected, Fault, Helpdesk};
-
-const SOURCE: &str = "desk";
-
-/// A store in a folder that goes away.
-struct Shelf {
-    store: Store,
-    _folder: TempDir,
-}
-
-impl Shelf {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Location::Folder(folder.path().to_owned()))
-            .await
-            .unwrap();
-        Self {
-            store,
-            _folder: folder,
-        }
-    }
-
-    async fn pull(&self, connector: &dyn Connector, now: DateTime<Utc>, pages: u32) -> PullOutcome {
-        let (source, config) = (SourceId::from(SOURCE), IngestConfig::default());
-        pull_source(&self.store, connector, &source, &config, now, pages)
-            .await
-            .unwrap()
-    }
-
-    /// Pulls until the source has nothing more, waiting as long as told after each failure.
-    async fn pull_all(&self, connector: &dyn Connector, mut now: DateTime<Utc>) -> Vec<PullError> {
-        let mut failures = Vec::new();
-        for _ in 0..20 {
-            let outcome = self.pull(connector, now, 100).await;
-            match outcome.failure {
-                None => {
-                    assert!(outcome.is_complete);
-                    return failures;
-                }
-                Some(failure) => {
-                    assert!(failure.retry_at > now);
-                    now = failure.retry_at;
-                    failures.push(failure.error);
-                }
-            }
-        }
-        panic!("the source does not come to its end: {failures:?}");
-    }
-
-    async fn all(&self) -> BTreeMap<String, Expected> {
-        let changes = self.store.changes_after(0, 10_000).await.unwrap();
-        let held = changes.iter().map(|change| {
-            (
-                change.stored.conversation.key.id.clone(),
-                held(&change.stored),
-            )
-        });
-        held.collect()
-    }
-
-    async fn cursor(&self) -> Option<Cursor> {
-        let progress = self.store.source_progress().await.unwrap();
-        progress
-            .into_iter()
-            .find(|one| one.id.as_str() == SOURCE)
-            .and_then(|one| one.cursor)
-    }
-}
-
-/// What is stored of a conversation, in the words of the model.
-fn held(stored: &Stored) -> Expected {
-    let conversation = &stored.conversation;
-    let messages = conversation.messages.iter();
-    let is_removed = conversation.exclusion.is_some();
-    Expected {
-        exclusion: conversation.exclusion,
-        status: conversation.status.clone().filter(|_| !is_removed),
-        category: conversation.category.clone().filter(|_| !is_removed),
-        reopens: if is_removed { 0 } else { conversation.reopens },
-        messages: messages
-            .map(|one| (one.author, one.visibility, one.text.as_str().to_owned()))
-            .collect(),
-    }
-}
+use crate::shelf::{SOURCE, Shelf};
 
 fn zendesk(helpdesk: &Helpdesk, page_records: u32) -> Zendesk {
     Zendesk::new(

@@ -1,6 +1,7 @@
 //! Asking one account: credentials, pacing, what the answers say of limits and clocks. What a system's code holds while it
 //! reads a record.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -49,7 +50,7 @@ impl Account {
                 vault.clone(),
                 settings.limits,
             )?,
-            budgets: Budgets::shared(&name, rates, share),
+            budgets: Budgets::shared(&name, &scaled(rates, settings.rate_per_minute), share),
             headers,
             right,
             skew_s: Mutex::new(None),
@@ -172,6 +173,7 @@ impl Api<'_> {
         items: &str,
     ) -> Result<Vec<Value>, Failure> {
         let (mut rows, mut position): (Vec<Value>, _) = (Vec::new(), None);
+        let mut seen = BTreeSet::new();
         for _ in 0..PAGES_MAX {
             let answer = self
                 .send(&paging.apply(request.clone(), position.as_ref()))
@@ -186,7 +188,16 @@ impl Api<'_> {
                 key.as_deref(),
                 address,
             )?;
-            rows.extend_from_slice(page);
+            let before = rows.len();
+            rows.extend(
+                page.iter()
+                    .filter(|row| seen.insert(identity(row)))
+                    .cloned(),
+            );
+            if rows.len() == before && !page.is_empty() {
+                let reason = "a page of a list inside a record repeats".to_owned();
+                return Err(PullError::Transient(reason).into());
+            }
             if next.is_none() {
                 return Ok(rows);
             }
@@ -212,6 +223,26 @@ impl Api<'_> {
     pub fn link(&self, path: &str) -> String {
         self.account.client.url(path, &[]).into()
     }
+}
+
+/// What tells rows of one list apart.
+fn identity(row: &Value) -> String {
+    json::text(row, "id").unwrap_or_else(|| row.to_string())
+}
+
+/// The vendor's limits for the plan at hand: all grow with the one that counts everything.
+fn scaled(rates: &[Rate], per_minute: Option<u32>) -> Vec<Rate> {
+    let general = rates.iter().find(|rate| rate.class.is_empty());
+    let Some((general, per_minute)) = general.zip(per_minute) else {
+        return rates.to_vec();
+    };
+    let factor =
+        f64::from(per_minute) * f64::from(general.seconds) / (60.0 * f64::from(general.count));
+    let scale = |rate: &Rate| Rate {
+        count: (f64::from(rate.count) * factor).max(1.0) as u32,
+        ..*rate
+    };
+    rates.iter().map(scale).collect()
 }
 
 /// The rows of an answer. A missing list, null and an answer without a body are empty; anything else is no list.

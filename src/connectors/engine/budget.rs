@@ -232,7 +232,7 @@ fn left(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Left> {
 }
 
 /// The value of the first header whose name, in lower case and without `x-` and hyphens, fits.
-fn find<'a>(headers: &'a HeaderMap, fits: impl Fn(&str) -> bool) -> Option<&'a str> {
+fn find(headers: &HeaderMap, fits: impl Fn(&str) -> bool) -> Option<&str> {
     headers.iter().find_map(|(name, value)| {
         let name: String = name.as_str().chars().filter(|c| *c != '-').collect();
         let name = name.strip_prefix('x').unwrap_or(&name).to_owned();

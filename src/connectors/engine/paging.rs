@@ -179,6 +179,12 @@ impl Paging {
         }
     }
 
+    /// Whether a page is found by counting rows before it, so that a row that moves shifts it. What is behind a vendor's
+    /// `Link` or next address is mostly a page's number.
+    pub fn moves(&self) -> bool {
+        self.is_counted() || matches!(self, Self::LinkHeader | Self::NextUrl { .. })
+    }
+
     /// Whether a refused page means that the list is longer than the server lets one page through, rather than that the
     /// place in it was forgotten.
     pub fn is_counted(&self) -> bool {

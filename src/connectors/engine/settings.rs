@@ -149,6 +149,8 @@ pub struct Settings {
     pub page_records: u32,
     /// The part of each limit that is used; the rest is left to people and other programs.
     pub share_percent: u8,
+    /// Requests a minute that the plan allows, where that is not what the vendor's smallest one does.
+    pub rate_per_minute: Option<u32>,
     /// The secret with which the vendor signs its calls.
     pub hook_secret: Option<SecretString>,
     /// Timeout and size of answers.
@@ -171,6 +173,7 @@ impl Settings {
             sweep: TimeDelta::days(usual.sweep_days),
             page_records: usual.page_records,
             share_percent: 60,
+            rate_per_minute: None,
             hook_secret: None,
             limits: Limits::default(),
         }
@@ -201,6 +204,10 @@ impl Settings {
         settings.page_records = u32::try_from(records).unwrap_or(usual.page_records);
         let share = section.number("rate_share_percent", 60, 1..=100);
         settings.share_percent = u8::try_from(share).unwrap_or(60);
+        if section.has("rate_per_minute") {
+            let rate = section.number("rate_per_minute", 600, 1..=1_000_000);
+            settings.rate_per_minute = u32::try_from(rate).ok();
+        }
         settings.hook_secret = section.optional_secret("hook_secret");
         settings.limits = crate::connectors::limits(section);
         settings

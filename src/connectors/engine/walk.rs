@@ -37,7 +37,8 @@ pub enum Follow {
     },
     /// What changed since a time, oldest change first.
     Since,
-    /// What changed between two times, in any order.
+    /// What changed between two times, in any order. Its pages must follow one another by token or key: a row that
+    /// changes again leaves the window, and a page by its number would leave out the one behind it.
     Window {
         /// No window is longer.
         longest: TimeDelta,
@@ -313,7 +314,15 @@ impl Walk {
                 self.after = ids.chain(before).max().map(|last: u64| last.to_string());
                 self.is_done = self.position.is_none();
             }
-            Follow::Since | Follow::Sweep { .. } => self.is_done = self.position.is_none(),
+            Follow::Since => {
+                self.is_done = self.position.is_none();
+                // Rows move to the end while pages are read, so a page by its number would leave some out: the next
+                // page begins at the newest time, unless all rows of this one share it.
+                if !self.is_done && newest > self.from && stream.paging.moves() {
+                    (self.from, self.position, self.pages) = (newest, None, 0);
+                }
+            }
+            Follow::Sweep { .. } => self.is_done = self.position.is_none(),
             Follow::Newest => {
                 let is_down =
                     oldest.is_some_and(|oldest| self.from.is_some_and(|from| oldest < from));
@@ -384,7 +393,9 @@ impl Walk {
 
     /// The server refuses to go on in this list: it is asked for less, or from the start of the run.
     pub fn refused(&mut self, stream: &Stream) -> Result<(), PullError> {
-        if stream.paging.is_counted() {
+        // Behind the newest row is a place that needs no memory of the server's.
+        let is_ahead = stream.follow == Follow::Since && self.newest > self.from;
+        if stream.paging.is_counted() || is_ahead {
             return self.narrow(stream);
         }
         self.restarts += 1;

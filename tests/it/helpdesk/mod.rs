@@ -4,14 +4,18 @@
 //! Tests say what people do (`open`, `reply`, `delete`, …) and what goes wrong (`fail_next`,
 //! `fail_at`), and then compare what was stored with what the helpdesk holds.
 
+mod dialect;
+pub mod dialects;
 mod faults;
 mod server;
 mod tickets;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
 
+pub use dialect::{Deletions, Dialect, SECRET};
 pub use faults::Fault;
 pub use tickets::{By, Expected, Tickets};
 
@@ -29,7 +33,14 @@ struct State {
     token: u32,
     /// Paths and queries asked for, in order.
     requests: Vec<String>,
+    /// The last answer at each path.
+    answered: BTreeMap<String, serde_json::Value>,
+    /// What people do once so many requests were made.
+    acts: Vec<(u64, Act)>,
 }
+
+/// Something that people do.
+type Act = Box<dyn FnOnce(&mut Tickets) + Send>;
 
 /// A running model helpdesk. It ends with the test's runtime.
 pub struct Helpdesk {
@@ -41,12 +52,20 @@ pub struct Helpdesk {
 impl Helpdesk {
     /// Starts an empty helpdesk on a free port of the loopback interface.
     pub async fn start() -> Self {
+        Self::serve(|_, state| server::router(state)).await
+    }
+
+    /// Starts an empty helpdesk that speaks as a vendor does.
+    pub async fn speaking(dialect: Arc<dyn Dialect>) -> Self {
+        Self::serve(|address, state| dialect::router(dialect, address, state)).await
+    }
+
+    async fn serve(router: impl FnOnce(String, Arc<Mutex<State>>) -> axum::Router) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap())
-            .parse()
-            .unwrap();
-        let router = server::router(Arc::clone(&state));
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let url = address.parse().unwrap();
+        let router = router(address, Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
     }
@@ -72,6 +91,13 @@ impl Helpdesk {
         for number in 1..=count {
             state.faults.add(asked + number, fault);
         }
+    }
+
+    /// While the n-th request from now is on its way, people do this.
+    pub fn then_at(&self, number: u64, act: impl FnOnce(&mut Tickets) + Send + 'static) {
+        let mut state = self.lock();
+        let asked = state.requests.len() as u64;
+        state.acts.push((asked + number, Box::new(act)));
     }
 
     /// The n-th request from now goes wrong.

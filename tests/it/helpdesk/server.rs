@@ -152,10 +152,16 @@ async fn comments(
 }
 
 /// Counts a request and takes its fault.
-fn begin(state: &Mutex<State>, uri: &str) -> Option<Fault> {
+pub fn begin(state: &Mutex<State>, uri: &str) -> Option<Fault> {
     let mut state = state.lock().unwrap();
     state.requests.push(uri.to_owned());
     let number = state.requests.len() as u64;
+    let acts = std::mem::take(&mut state.acts);
+    let (now, later): (Vec<_>, Vec<_>) = acts.into_iter().partition(|(at, _)| *at <= number);
+    state.acts = later;
+    for (_, act) in now {
+        act(&mut state.tickets);
+    }
     state.faults.take(number)
 }
 
@@ -184,7 +190,7 @@ fn parse(cursor: &str) -> Option<(i64, u64)> {
 }
 
 /// The answer, or what a fault makes of it.
-async fn finish(answer: Value, before: Option<Value>, fault: Option<Fault>) -> Response<Body> {
+pub async fn finish(answer: Value, before: Option<Value>, fault: Option<Fault>) -> Response<Body> {
     let text = answer.to_string();
     match fault {
         None => ok(Body::from(text)),
@@ -216,7 +222,7 @@ fn ok(body: Body) -> Response<Body> {
         .unwrap()
 }
 
-fn status(code: u16, headers: &[(&str, String)]) -> Response<Body> {
+pub fn status(code: u16, headers: &[(&str, String)]) -> Response<Body> {
     let mut response = Response::builder().status(StatusCode::from_u16(code).unwrap());
     for (name, value) in headers {
         response = response.header(*name, value);

@@ -25,28 +25,38 @@ pub enum By {
 }
 
 #[derive(Clone, Debug)]
-struct Comment {
-    by: By,
-    at: DateTime<Utc>,
-    text: String,
+pub struct Comment {
+    pub by: By,
+    pub at: DateTime<Utc>,
+    pub text: String,
 }
 
 #[derive(Clone, Debug)]
-struct Ticket {
-    id: u64,
-    requester: u64,
-    subject: String,
-    status: &'static str,
-    tags: Vec<String>,
-    category: Option<String>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+pub struct Ticket {
+    pub id: u64,
+    pub requester: u64,
+    pub subject: String,
+    /// new, open, solved, closed or deleted.
+    pub status: &'static str,
+    pub tags: Vec<String>,
+    pub category: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
     /// What the system does moves only this one.
-    generated: DateTime<Utc>,
-    comments: Vec<Comment>,
-    is_broken: bool,
-    is_scrubbed: bool,
-    reopens: u32,
+    pub generated: DateTime<Utc>,
+    pub comments: Vec<Comment>,
+    /// It makes no sense: a dialect leaves out its date.
+    pub is_broken: bool,
+    pub is_scrubbed: bool,
+    pub merged_into: Option<u64>,
+    pub reopens: u32,
+    /// Lists show it from then on: search indexes are late.
+    pub listed_from: DateTime<Utc>,
+}
+
+/// An instant as most vendors write it.
+pub fn time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// What Groundswell should hold of a ticket.
@@ -63,6 +73,10 @@ pub struct Expected {
 pub struct Tickets {
     now: DateTime<Utc>,
     tickets: BTreeMap<u64, Ticket>,
+    /// Acts take no time, so that many have one stamp.
+    is_bulk: bool,
+    /// How long lists do not show an act.
+    lag: TimeDelta,
 }
 
 impl Default for Tickets {
@@ -70,6 +84,8 @@ impl Default for Tickets {
         Self {
             now: START.parse().unwrap(),
             tickets: BTreeMap::new(),
+            is_bulk: false,
+            lag: TimeDelta::zero(),
         }
     }
 }
@@ -99,15 +115,61 @@ impl Tickets {
 
     /// Each act takes a second, so that the order is clear.
     fn act(&mut self, id: u64) -> &mut Ticket {
-        self.advance(1);
-        let now = self.now;
+        self.tick();
+        let (now, lag) = (self.now, self.lag);
         let ticket = self.tickets.get_mut(&id).unwrap();
         (ticket.updated_at, ticket.generated) = (now, now);
+        ticket.listed_from = now + lag;
         ticket
     }
 
+    fn tick(&mut self) {
+        if !self.is_bulk {
+            self.advance(1);
+        }
+    }
+
+    /// What is done in here has one and the same time.
+    pub fn at_once(&mut self, act: impl FnOnce(&mut Self)) {
+        self.is_bulk = true;
+        act(self);
+        self.is_bulk = false;
+    }
+
+    /// What is done in here shows in lists only so much later.
+    pub fn late(&mut self, seconds: i64, act: impl FnOnce(&mut Self)) {
+        self.lag = TimeDelta::seconds(seconds);
+        act(self);
+        self.lag = TimeDelta::zero();
+    }
+
+    /// The tickets that lists show now, deleted ones too, by id.
+    pub fn listed(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets
+            .values()
+            .filter(|ticket| ticket.listed_from <= self.now)
+    }
+
+    /// A ticket by its id, whatever lists show.
+    pub fn find(&self, id: u64) -> Option<&Ticket> {
+        self.tickets.get(&id)
+    }
+
+    /// What Groundswell should hold, by the ids and with the limits of a vendor.
+    pub fn expected_of(&self, dialect: &dyn super::Dialect) -> BTreeMap<String, Expected> {
+        let whole = self.tickets.values().filter(|ticket| !ticket.is_broken);
+        whole
+            .map(|ticket| {
+                (
+                    dialect.id(ticket),
+                    dialect.expected(ticket, ticket.expected()),
+                )
+            })
+            .collect()
+    }
+
     pub fn open(&mut self, subject: &str, text: &str) -> u64 {
-        self.advance(1);
+        self.tick();
         let id = self.tickets.len() as u64 + 1;
         let now = self.now;
         let ticket = Ticket {
@@ -127,7 +189,9 @@ impl Tickets {
             }],
             is_broken: false,
             is_scrubbed: false,
+            merged_into: None,
             reopens: 0,
+            listed_from: now + self.lag,
         };
         self.tickets.insert(id, ticket);
         id
@@ -179,6 +243,7 @@ impl Tickets {
         let gone = self.act(id);
         gone.status = "closed";
         gone.tags.push("closed_by_merge".to_owned());
+        gone.merged_into = Some(into);
         self.reply(into, By::Note, &format!("merged from {id}: {words}"));
     }
 

@@ -1,0 +1,347 @@
+//! The contract of every system of the pull engine, held with the model helpdesk in each vendor's dialect: whatever
+//! people do, however lists behave, and whatever goes wrong with any request, what is stored in the end is what the
+//! helpdesk holds. Nothing lost, nothing doubled.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use groundswell::connectors::Connector;
+use groundswell::connectors::engine::Engine;
+use groundswell::connectors::vault::Vault;
+
+use crate::helpdesk::{By, Deletions, Dialect, Fault, Helpdesk, SECRET, Tickets, dialects};
+use crate::shelf::Shelf;
+
+/// A model helpdesk in a vendor's dialect, and the connector that asks it.
+struct Desk {
+    dialect: Arc<dyn Dialect>,
+    helpdesk: Helpdesk,
+}
+
+impl Desk {
+    async fn new(name: &str) -> Self {
+        let dialect = dialects::all()
+            .into_iter()
+            .find(|one| one.name() == name)
+            .unwrap();
+        let helpdesk = Helpdesk::speaking(Arc::clone(&dialect)).await;
+        Self { dialect, helpdesk }
+    }
+
+    /// Seven tickets with what happens to tickets, as far as the vendor can show it.
+    async fn busy(name: &str) -> Self {
+        let desk = Self::new(name).await;
+        let powers = desk.dialect.powers();
+        desk.act(|tickets| {
+            for number in 1..=7 {
+                tickets.open(
+                    &format!("Subject {number}"),
+                    &format!("the valve leaks number {number}"),
+                );
+            }
+            tickets.reply(1, By::Agent, "which model is it");
+            tickets.reply(1, By::Customer, "the larger one");
+            tickets.reply(1, By::Note, "customer is angry");
+            if powers.categories {
+                tickets.set_category(2, "heating");
+            }
+            tickets.solve(3);
+            if powers.reopens {
+                tickets.reply(3, By::Customer, "it leaks again");
+            }
+            if powers.merges {
+                tickets.merge(5, 4);
+            }
+            tickets.advance(600);
+        });
+        desk
+    }
+
+    /// Three tickets, one with a conversation: each request of a pull gets its turn to go wrong.
+    async fn small(name: &str) -> Self {
+        let desk = Self::new(name).await;
+        desk.act(|tickets| {
+            for number in 1..=3 {
+                tickets.open(
+                    &format!("Subject {number}"),
+                    &format!("the valve leaks number {number}"),
+                );
+            }
+            tickets.reply(1, By::Agent, "which model is it");
+            tickets.reply(1, By::Customer, "the larger one");
+            tickets.reply(1, By::Note, "customer is angry");
+            tickets.advance(600);
+        });
+        desk
+    }
+
+    fn act(&self, act: impl FnOnce(&mut Tickets)) {
+        self.helpdesk.tickets(act);
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.helpdesk.now()
+    }
+
+    /// A connector as a new process makes it.
+    fn connector(&self) -> Engine {
+        let vault = Vault::new(std::env::temp_dir(), None);
+        Engine::new(self.dialect.system(&self.helpdesk.url), &vault).unwrap()
+    }
+
+    /// Pulls again and again, hours apart, as a daemon does: until sweeps and second tries have had their turn.
+    async fn settle(&self, shelf: &Shelf) {
+        for _ in 0..3 {
+            shelf.pull_all(&self.connector(), self.now()).await;
+            self.act(|tickets| tickets.advance(7_200));
+        }
+    }
+
+    async fn compare(&self, shelf: &Shelf, when: &str) {
+        let expected = self
+            .helpdesk
+            .tickets(|tickets| tickets.expected_of(self.dialect.as_ref()));
+        assert_eq!(
+            shelf.all().await,
+            expected,
+            "{}: {when}",
+            self.dialect.name()
+        );
+    }
+
+    fn change(&self) {
+        let powers = self.dialect.powers();
+        self.act(|tickets| {
+            tickets.reply(2, By::Customer, "and it hums");
+            if powers.deletions != Deletions::Never {
+                tickets.delete(6);
+            }
+            if powers.merges {
+                tickets.merge(1, 2);
+            }
+            tickets.open("Subject 8", "the pump is loud");
+            tickets.advance(600);
+        });
+    }
+}
+
+async fn all_pages_are_walked_and_a_second_pull_finds_nothing(name: &str) {
+    let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
+    let outcome = shelf.pull(&desk.connector(), desk.now(), 1_000).await;
+    assert!(outcome.is_complete, "{outcome:?}");
+    desk.compare(&shelf, "after the first pull").await;
+    let again = shelf.pull(&desk.connector(), desk.now(), 1_000).await;
+    assert_eq!((again.saved.new, again.saved.changed), (0, 0), "{again:?}");
+    desk.compare(&shelf, "after the second pull").await;
+}
+
+async fn a_pull_that_stops_after_any_page_goes_on_in_a_new_process(name: &str) {
+    let desk = Desk::busy(name).await;
+    for pages in 1..8 {
+        let shelf = Shelf::new().await;
+        shelf.pull(&desk.connector(), desk.now(), pages).await;
+        shelf.pull_all(&desk.connector(), desk.now()).await;
+        desk.compare(&shelf, &format!("after {pages} pages")).await;
+    }
+}
+
+async fn changes_deletions_and_merges_are_followed(name: &str) {
+    let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
+    desk.settle(&shelf).await;
+    desk.change();
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "after changes").await;
+    if desk.dialect.powers().deletions == Deletions::Told {
+        desk.act(|tickets| {
+            tickets.restore(6);
+            tickets.advance(600);
+        });
+        desk.settle(&shelf).await;
+        desk.compare(&shelf, "after a restore").await;
+    }
+}
+
+async fn more_records_than_a_page_may_have_one_time(name: &str) {
+    let (desk, shelf) = (Desk::new(name).await, Shelf::new().await);
+    desk.act(|tickets| {
+        tickets.at_once(|tickets| {
+            for number in 1..=5 {
+                tickets.open(
+                    &format!("Subject {number}"),
+                    &format!("the valve leaks number {number}"),
+                );
+            }
+        });
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "opened at once").await;
+    desk.act(|tickets| {
+        tickets
+            .at_once(|tickets| (1..=5).for_each(|id| tickets.reply(id, By::Agent, "a bulk reply")));
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "changed at once").await;
+}
+
+async fn rows_that_move_while_pages_are_read_are_not_lost(name: &str) {
+    for number in 1..12 {
+        let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
+        desk.helpdesk.then_at(number, |tickets| {
+            tickets.reply(4, By::Customer, "one more thing");
+            tickets.open("Subject 8", "the pump is loud");
+        });
+        desk.settle(&shelf).await;
+        desk.compare(&shelf, &format!("moved at request {number}"))
+            .await;
+    }
+}
+
+async fn what_lists_show_late_comes_with_a_later_pull(name: &str) {
+    let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
+    shelf.pull_all(&desk.connector(), desk.now()).await;
+    desk.act(|tickets| {
+        tickets.late(300, |tickets| {
+            tickets.open("late", "it leaks late");
+            tickets.reply(7, By::Customer, "said late");
+        });
+        tickets.open("in time", "it leaks in time");
+        tickets.advance(30);
+    });
+    shelf.pull_all(&desk.connector(), desk.now()).await;
+    desk.act(|tickets| tickets.advance(400));
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "late rows").await;
+}
+
+async fn a_record_without_sense_is_skipped_and_the_rest_kept(name: &str) {
+    let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
+    desk.act(|tickets| {
+        tickets.break_ticket(2);
+        tickets.advance(600);
+    });
+    shelf.pull_all(&desk.connector(), desk.now()).await;
+    desk.compare(&shelf, "one is broken").await;
+    let skipped = shelf
+        .store
+        .skipped(&crate::shelf::SOURCE.into(), 10)
+        .await
+        .unwrap();
+    assert!(!skipped.is_empty());
+    assert!(
+        skipped.iter().all(|(one, _)| !one.reason.contains("valve")),
+        "{skipped:?}"
+    );
+}
+
+async fn an_empty_helpdesk_is_no_fault(name: &str) {
+    let (desk, shelf) = (Desk::new(name).await, Shelf::new().await);
+    desk.act(|tickets| tickets.advance(600));
+    assert_eq!(shelf.pull_all(&desk.connector(), desk.now()).await, []);
+    desk.act(|tickets| {
+        tickets.open("first", "it leaks");
+        tickets.advance(600);
+    });
+    assert_eq!(shelf.pull_all(&desk.connector(), desk.now()).await, []);
+    desk.compare(&shelf, "the first one").await;
+}
+
+async fn whatever_goes_wrong_with_any_request_nothing_is_lost(name: &str) {
+    let faults = [
+        Fault::Status(500),
+        Fault::RateLimit(Some(5)),
+        Fault::RateLimit(None),
+        Fault::Cut,
+        Fault::Truncate,
+        Fault::Repeat,
+    ];
+    for fault in faults {
+        for number in 1.. {
+            assert!(number < 100, "the scenario does not end");
+            let (desk, shelf) = (Desk::small(name).await, Shelf::new().await);
+            desk.helpdesk.fail_at(number, fault);
+            for failure in shelf.pull_all(&desk.connector(), desk.now()).await {
+                let text = failure.to_string();
+                assert!(!text.contains(SECRET) && !text.contains("Anna"), "{text}");
+            }
+            let was_untouched = desk.helpdesk.has_faults_left();
+            desk.act(|tickets| {
+                tickets.reply(2, By::Customer, "and it hums");
+                tickets.advance(600);
+            });
+            desk.settle(&shelf).await;
+            desk.compare(&shelf, &format!("{fault:?} at request {number}"))
+                .await;
+            if was_untouched {
+                break;
+            }
+        }
+    }
+}
+
+/// Credentials that are refused are a matter for a person, and the error does not show them.
+async fn refused_credentials_are_a_matter_for_a_person(name: &str) {
+    let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
+    desk.helpdesk.fail_next(10, Fault::Status(401));
+    let failure = shelf
+        .pull(&desk.connector(), desk.now(), 10)
+        .await
+        .failure
+        .unwrap();
+    let text = failure.error.to_string();
+    assert!(
+        text.contains("not authorised") && !text.contains(SECRET),
+        "{text}"
+    );
+    assert!(shelf.all().await.is_empty());
+    let asked = desk.helpdesk.requests();
+    assert!(
+        asked.iter().all(|request| !request.contains(SECRET)),
+        "{asked:?}"
+    );
+    let connector = desk.connector();
+    assert!(!format!("{:?}", connector.condition()).contains(SECRET));
+}
+
+macro_rules! contract {
+    ($dialect:ident: $($test:ident),* $(,)?) => {
+        mod $dialect {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(stringify!($dialect)).await;
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! contracts {
+    ($($dialect:ident),* $(,)?) => {
+        $(
+            contract!($dialect:
+                all_pages_are_walked_and_a_second_pull_finds_nothing,
+                a_pull_that_stops_after_any_page_goes_on_in_a_new_process,
+                changes_deletions_and_merges_are_followed,
+                more_records_than_a_page_may_have_one_time,
+                rows_that_move_while_pages_are_read_are_not_lost,
+                what_lists_show_late_comes_with_a_later_pull,
+                a_record_without_sense_is_skipped_and_the_rest_kept,
+                an_empty_helpdesk_is_no_fault,
+                whatever_goes_wrong_with_any_request_nothing_is_lost,
+                refused_credentials_are_a_matter_for_a_person,
+            );
+        )*
+
+        /// A dialect that nobody holds to the contract would be a hole.
+        #[test]
+        fn every_dialect_is_held_to_the_contract() {
+            let held = [$(stringify!($dialect)),*];
+            let all: Vec<_> = dialects::all().iter().map(|one| one.name()).collect();
+            assert_eq!(all, held);
+        }
+    };
+}
+
+contracts!(freshdesk);

@@ -1,0 +1,174 @@
+//! Freshdesk's way of speaking: pages by the `Link` header, no page beyond the third here (the 300th there), deleted
+//! tickets in a list of their own, numbers for words.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use groundswell::connectors::engine::{Credentials, FieldPath, System};
+use groundswell::connectors::freshdesk;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::tickets::{By, Comment, Expected, Ticket, Tickets, time};
+
+/// Entries come in pages of this size, whatever is asked for.
+const ENTRIES: usize = 2;
+
+pub struct Freshdesk;
+
+impl Dialect for Freshdesk {
+    fn name(&self) -> &'static str {
+        "freshdesk"
+    }
+
+    fn system(&self, url: &Url) -> Arc<dyn System> {
+        let (user, password) = (SECRET.to_owned().into(), "X".to_owned().into());
+        let credentials = Credentials::Basic { user, password };
+        let mut settings = super::settings(url, credentials, &freshdesk::KIND.usual, 2);
+        settings.category = Some(FieldPath::new("custom_fields.cf_reason"));
+        Arc::new(freshdesk::Freshdesk::new(settings))
+    }
+
+    fn powers(&self) -> Powers {
+        Powers {
+            deletions: Deletions::Told,
+            merges: false,
+            categories: true,
+            reopens: true,
+        }
+    }
+
+    fn is_allowed(&self, asked: &Asked) -> bool {
+        use base64::Engine as _;
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{SECRET}:X"));
+        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+    }
+
+    fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
+        if asked.path == "/api/v2/tickets" {
+            return list(tickets, asked);
+        }
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        if let Some(id) = asked.between("/api/v2/tickets/", "/conversations") {
+            return entries(tickets.find(number(id)), asked);
+        }
+        if asked
+            .between("/api/v2/tickets/", "/satisfaction_ratings")
+            .is_some()
+        {
+            return Reply::Json(json!([]));
+        }
+        match asked
+            .between("/api/v2/tickets/", "")
+            .and_then(|id| tickets.find(number(id)))
+        {
+            Some(ticket) => Reply::Json(whole(ticket)),
+            None => Reply::Status(404),
+        }
+    }
+
+    fn expected(&self, _: &Ticket, usual: Expected) -> Expected {
+        // It says when a ticket was last opened again, not how often.
+        let reopens = usual.reopens.min(1);
+        let status = usual.status.map(|status| match status.as_str() {
+            "solved" => "resolved".to_owned(),
+            "closed" => status,
+            _ => "open".to_owned(),
+        });
+        Expected {
+            reopens,
+            status,
+            ..usual
+        }
+    }
+}
+
+fn list(tickets: &Tickets, asked: &Asked) -> Reply {
+    let (page, size) = (asked.number("page", 1), asked.number("per_page", 30));
+    // The third page is the last that it gives, as the 300th is there.
+    if page > 3 {
+        return Reply::Status(400);
+    }
+    let since: DateTime<Utc> = asked
+        .get("updated_since")
+        .expect("without it, only 30 days come")
+        .parse()
+        .unwrap();
+    let is_deleted = asked.get("filter") == Some("deleted");
+    if asked.get("filter") == Some("spam") {
+        return Reply::Json(json!([]));
+    }
+    let mut rows: Vec<&Ticket> = tickets
+        .listed()
+        .filter(|ticket| (ticket.status == "deleted") == is_deleted && ticket.updated_at >= since)
+        .collect();
+    rows.sort_by_key(|ticket| (ticket.updated_at, ticket.id));
+    let has_more = rows.len() > page * size;
+    let rows: Vec<Value> = rows
+        .into_iter()
+        .skip((page - 1) * size)
+        .take(size)
+        .map(whole)
+        .collect();
+    let next = next_page(asked, page + 1);
+    if has_more {
+        Reply::With(json!(rows), vec![("link", next)])
+    } else {
+        Reply::Json(json!(rows))
+    }
+}
+
+fn next_page(asked: &Asked, page: usize) -> String {
+    let mut pairs = asked.query.clone();
+    pairs.insert("page".to_owned(), page.to_string());
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
+    format!("<{}{}?{query}>; rel=\"next\"", asked.address, asked.path)
+}
+
+fn entries(ticket: Option<&Ticket>, asked: &Asked) -> Reply {
+    let Some(ticket) = ticket.filter(|ticket| ticket.status != "deleted") else {
+        return Reply::Status(404);
+    };
+    let page = asked.number("page", 1);
+    let entries = &ticket.comments[1..];
+    let shown = entries
+        .iter()
+        .enumerate()
+        .skip((page - 1) * ENTRIES)
+        .take(ENTRIES);
+    let shown: Vec<Value> = shown
+        .map(|(place, one)| entry(ticket, place, one))
+        .collect();
+    if entries.len() > page * ENTRIES {
+        return Reply::With(json!(shown), vec![("link", next_page(asked, page + 1))]);
+    }
+    Reply::Json(json!(shown))
+}
+
+fn entry(ticket: &Ticket, place: usize, comment: &Comment) -> Value {
+    json!({
+        "id": ticket.id * 1_000 + place as u64, "body_text": comment.text, "body": format!("<p>{}</p>", comment.text),
+        "incoming": comment.by == By::Customer, "private": comment.by == By::Note,
+        "created_at": time(comment.at), "user_id": 900,
+    })
+}
+
+fn whole(ticket: &Ticket) -> Value {
+    let status = match ticket.status {
+        "solved" => 4,
+        "closed" => 5,
+        _ => 2,
+    };
+    let reopened_at = (ticket.reopens > 0).then(|| time(ticket.updated_at));
+    json!({
+        "id": ticket.id, "subject": ticket.subject, "description_text": ticket.comments.first().map(|one| &one.text),
+        "status": status, "priority": 1, "source": 1, "type": null, "tags": ticket.tags,
+        "custom_fields": {"cf_reason": ticket.category}, "requester_id": ticket.requester, "company": {"name": "Nord"},
+        "created_at": if ticket.is_broken { Value::Null } else { Value::from(time(ticket.created_at)) },
+        "updated_at": time(ticket.updated_at), "deleted": ticket.status == "deleted",
+        "stats": {"reopened_at": reopened_at, "resolved_at": (status == 4).then(|| time(ticket.updated_at))},
+    })
+}
