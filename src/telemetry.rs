@@ -48,7 +48,7 @@ pub struct SourceLabel {
 pub struct RecordLabel {
     /// The source's id.
     pub source: String,
-    /// `new`, `changed`, `unchanged`, `removed` or `skipped`.
+    /// `new`, `changed`, `unchanged`, `removed`, `skipped` or `parked`.
     pub outcome: &'static str,
 }
 

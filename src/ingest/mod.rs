@@ -1,7 +1,9 @@
 //! Pulls one source: page by page, cleaned and redacted, each page and its cursor in one transaction.
 //!
-//! `clean`, `redact`, `language` and `prepare` are pure; `pull` is the loop around them.
+//! `clean`, `redact`, `language` and `prepare` are pure; `pull` is the loop around them, and `again` reads single records
+//! that could not be read before.
 
+mod again;
 mod clean;
 mod html;
 mod language;

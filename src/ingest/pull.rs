@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use rayon::prelude::*;
 
-use super::{IngestConfig, prepare};
-use crate::connectors::{Connector, Cursor, Page, PullError};
+use super::{IngestConfig, again, prepare};
+use crate::connectors::{Connector, Cursor, Page, Parked, PullError};
 use crate::model::{Record, SourceId, Stored};
-use crate::store::{CleanPage, Saved, Store};
+use crate::store::{CleanPage, Moves, Saved, Store};
 
 /// The first wait after a failure.
 const BACK_OFF_MIN_S: i64 = 60;
@@ -26,6 +26,8 @@ pub struct PullOutcome {
     pub saved: Saved,
     /// Records that could not be read.
     pub skipped: u64,
+    /// Records that could not be read just now.
+    pub parked: u64,
     /// Whether the source has nothing more right now; otherwise the limit of pages or a failure ended it.
     pub is_complete: bool,
     /// What the connector noticed beside the records, such as lines in an old encoding.
@@ -43,8 +45,9 @@ pub struct PullFailure {
     pub retry_at: DateTime<Utc>,
 }
 
-/// Pulls a source until it has nothing more, `pages_max` pages are saved, or it fails. A failure of
-/// the source is recorded and comes back in the outcome; an `Err` is a failure of the database.
+/// Pulls a source until it has nothing more, `pages_max` pages are saved, or it fails; before that, parked records that
+/// are due are read again. A failure of the source is recorded and comes back in the outcome; an `Err` is a failure of
+/// the database.
 pub async fn pull_source(
     store: &Store,
     connector: &dyn Connector,
@@ -56,42 +59,93 @@ pub async fn pull_source(
     let progress = store.source_progress().await?;
     let progress = progress.into_iter().find(|progress| progress.id == *source);
     let failures = progress.as_ref().map_or(0, |progress| progress.failures);
-    let mut cursor = progress.and_then(|progress| progress.cursor);
-    let mut outcome = PullOutcome::default();
-    let mut seen: BTreeSet<u64> = cursor.iter().map(fingerprint).collect();
-    while !outcome.is_complete && outcome.pages < pages_max {
-        let pulled = connector.pull(cursor.as_ref(), now).await;
-        let page = match pulled.and_then(|page| refuse_repeated(page, &seen)) {
-            Ok(page) => page,
-            Err(error) => {
-                // A page was saved in this pull: the source answers, so waiting starts anew.
-                let attempt = if outcome.pages > 0 { 0 } else { failures };
-                let retry_at = back_off(&error, source, attempt, now);
-                store
-                    .record_pull_failure(source, &error.to_string(), retry_at)
-                    .await?;
-                tracing::warn!(source.id = %source, reason = %error, retry_at = %retry_at, "pull failed");
-                outcome.failure = Some(PullFailure { error, retry_at });
-                break;
-            }
+    let mut pull = Pull {
+        store,
+        connector,
+        source,
+        config,
+        now,
+        outcome: PullOutcome::default(),
+    };
+    let ended = match again::read_parked(&mut pull).await? {
+        Ok(vain) => {
+            let cursor = progress.and_then(|progress| progress.cursor);
+            pull.pages(cursor, vain, pages_max).await?
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        // A page was saved in this pull: the source answers, so waiting starts anew.
+        let attempt = if pull.outcome.pages > 0 { 0 } else { failures };
+        let retry_at = back_off(&error, source, attempt, now);
+        store
+            .record_pull_failure(source, &error.to_string(), retry_at)
+            .await?;
+        tracing::warn!(source.id = %source, reason = %error, retry_at = %retry_at, "pull failed");
+        pull.outcome.failure = Some(PullFailure { error, retry_at });
+    }
+    report(source, &pull.outcome);
+    Ok(pull.outcome)
+}
+
+/// One pull under way.
+pub(super) struct Pull<'a> {
+    pub store: &'a Store,
+    pub connector: &'a dyn Connector,
+    pub source: &'a SourceId,
+    pub config: &'a IngestConfig,
+    pub now: DateTime<Utc>,
+    pub outcome: PullOutcome,
+}
+
+impl Pull<'_> {
+    /// Page by page from `cursor`. Records that were read again in vain are noted with the first page: it proves that the
+    /// source answers, so that an outage costs no record one of its tries.
+    async fn pages(
+        &mut self,
+        mut cursor: Option<Cursor>,
+        mut vain: Vec<Parked>,
+        pages_max: u32,
+    ) -> anyhow::Result<Result<(), PullError>> {
+        let moves = if self.connector.has_backfill() {
+            Moves::DailyFrom(self.now)
+        } else {
+            Moves::Daily
         };
-        let (page, remarks) = clean_page(page, config.clone()).await?;
-        let saved = store.save_page(source, &page, now).await?;
-        tracing::debug!(source.id = %source, records.count = page.conversations.len(), "page saved");
-        outcome.pages += 1;
+        let mut seen: BTreeSet<u64> = cursor.iter().map(fingerprint).collect();
+        while !self.outcome.is_complete && self.outcome.pages < pages_max {
+            let pulled = self.connector.pull(cursor.as_ref(), self.now).await;
+            let mut page = match pulled.and_then(|page| refuse_repeated(page, &seen)) {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(error)),
+            };
+            page.parked.append(&mut vain);
+            cursor = Some(page.next.clone());
+            self.outcome.is_complete = page.is_last;
+            self.save(page, moves).await?;
+            seen.extend(cursor.as_ref().map(fingerprint));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Cleans a page and saves it.
+    pub async fn save(&mut self, page: Page, moves: Moves) -> anyhow::Result<()> {
+        let (page, remarks) = clean_page(page, moves, self.config.clone()).await?;
+        let saved = self.store.save_page(self.source, &page, self.now).await?;
+        tracing::debug!(source.id = %self.source, records.count = page.conversations.len(), "page saved");
+        let outcome = &mut self.outcome;
+        // Single records prove nothing about the source's pages.
+        outcome.pages += u32::from(moves != Moves::Nothing);
         outcome.saved = sum(outcome.saved, saved);
         outcome.skipped += page.skipped.len() as u64;
-        outcome.is_complete = page.is_last;
+        outcome.parked += page.parked.len() as u64;
         outcome.remarks.extend(remarks);
-        cursor = page.next;
-        seen.extend(cursor.as_ref().map(fingerprint));
+        Ok(())
     }
-    report(source, &outcome);
-    Ok(outcome)
 }
 
 /// A page that says "go on" and leads back to where this pull has been would be pulled for ever.
-fn refuse_repeated(page: Page, seen: &BTreeSet<u64>) -> Result<Page, PullError> {
+pub(super) fn refuse_repeated(page: Page, seen: &BTreeSet<u64>) -> Result<Page, PullError> {
     if !page.is_last && seen.contains(&fingerprint(&page.next)) {
         let reason = "the page repeats: it leads back to where the pull has been".to_owned();
         return Err(PullError::Malformed(reason));
@@ -100,10 +154,17 @@ fn refuse_repeated(page: Page, seen: &BTreeSet<u64>) -> Result<Page, PullError> 
 }
 
 /// Cleans a page's records side by side; the order stays.
-async fn clean_page(page: Page, config: IngestConfig) -> anyhow::Result<(CleanPage, Vec<String>)> {
+async fn clean_page(
+    page: Page,
+    moves: Moves,
+    config: IngestConfig,
+) -> anyhow::Result<(CleanPage, Vec<String>)> {
     let cleaned = tokio::task::spawn_blocking(move || {
         let mut clean = CleanPage {
             skipped: page.skipped,
+            parked: page.parked,
+            sweep: page.sweep,
+            moves,
             next: Some(page.next),
             complete_until: page.complete_until,
             is_last: page.is_last,
@@ -147,6 +208,7 @@ fn report(source: &SourceId, outcome: &PullOutcome) {
         conversation.unchanged_count = outcome.saved.unchanged,
         conversation.removed_count = outcome.saved.removed,
         skipped.count = outcome.skipped,
+        parked.count = outcome.parked,
         is_complete = outcome.is_complete,
         "source pulled"
     );
@@ -185,7 +247,7 @@ fn jitter(source: &SourceId, failures: u32) -> i64 {
     i64::from((hash(bytes) >> 40) as u32)
 }
 
-fn fingerprint(cursor: &Cursor) -> u64 {
+pub(super) fn fingerprint(cursor: &Cursor) -> u64 {
     hash(cursor.0.bytes())
 }
 

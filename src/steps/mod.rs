@@ -60,6 +60,7 @@ pub async fn pull(app: &App, source: &SourceId, now: DateTime<Utc>) -> anyhow::R
         ("unchanged", saved.unchanged),
         ("removed", saved.removed),
         ("skipped", outcome.skipped),
+        ("parked", outcome.parked),
     ];
     for (name, count) in counts {
         let label = RecordLabel {

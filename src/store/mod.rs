@@ -18,6 +18,7 @@ mod history;
 mod news;
 mod open;
 mod pages;
+mod parked;
 mod progress;
 mod reports;
 mod rows;
@@ -38,10 +39,7 @@ use sqlx::any::AnyRow;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
-use crate::connectors::{Cursor, Skipped};
-use crate::model::{
-    Cadence, ConversationKey, DestinationId, Digest, DigestId, SourceId, Stored, TopicId,
-};
+use crate::model::{Cadence, ConversationKey, DestinationId, Digest, DigestId, Stored, TopicId};
 use dialect::Dialect;
 use sql::{Statement, all, clear, first, get, run, sql};
 
@@ -52,61 +50,6 @@ pub enum Location {
     Folder(PathBuf),
     /// A `postgres://` address.
     Postgres(SecretString),
-}
-
-/// One page, cleaned and ready to be kept.
-#[derive(Clone, Debug, Default)]
-pub struct CleanPage {
-    /// New and changed conversations.
-    pub conversations: Vec<Stored>,
-    /// Deleted ones: their words are erased, the row stays, excluded as deleted.
-    pub deleted: Vec<(ConversationKey, DateTime<Utc>)>,
-    /// Merged ones and the helpdesk id they went into; excluded as merged.
-    pub merged: Vec<(ConversationKey, String, DateTime<Utc>)>,
-    /// What could not be read.
-    pub skipped: Vec<Skipped>,
-    /// Where to go on.
-    pub next: Option<Cursor>,
-    /// The source is complete up to here.
-    pub complete_until: Option<DateTime<Utc>>,
-    /// Whether the pull is over, so that the next one waits for its schedule.
-    pub is_last: bool,
-}
-
-/// What saving a page did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Saved {
-    /// Conversations not seen before.
-    pub new: u64,
-    /// Conversations whose content changed.
-    pub changed: u64,
-    /// Same content, or an older version than what is stored.
-    pub unchanged: u64,
-    /// Deleted or merged.
-    pub removed: u64,
-}
-
-/// How far a source is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceProgress {
-    /// Which source.
-    pub id: SourceId,
-    /// Where to go on.
-    pub cursor: Option<Cursor>,
-    /// Complete up to here.
-    pub complete_until: Option<DateTime<Utc>>,
-    /// When a pull last ended well; the schedule counts from here.
-    pub finished_at: Option<DateTime<Utc>>,
-    /// Failures in a row; 0 when all is well.
-    pub failures: u32,
-    /// The last failure's sentence.
-    pub error: Option<String>,
-    /// Not to be tried before, after a failure.
-    pub retry_at: Option<DateTime<Utc>>,
-    /// Records stored so far.
-    pub records: u64,
-    /// Records skipped so far.
-    pub skipped: u64,
 }
 
 /// A change of the feed: a conversation that was written, or its topic.
@@ -293,6 +236,9 @@ impl Writing {
 pub use answers::{AskedWindow, LinkUse};
 pub use closings::{DigestRow, Sealed};
 pub use definitions::Confirmed;
+pub use pages::{CleanPage, Moves, Saved};
+pub use parked::ParkedRow;
+pub use progress::{Backfill, SourceProgress};
 pub use reports::{Kept, KnownLayout, ReportVersion};
 pub use snapshot::ReadWords;
 pub use summaries::TopicSpan;
@@ -392,7 +338,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Conversation;
+    use crate::connectors::Cursor;
+    use crate::model::{Conversation, SourceId};
 
     #[tokio::test]
     async fn a_full_disk_is_told_and_loses_nothing() {

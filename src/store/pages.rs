@@ -1,4 +1,4 @@
-//! Saving a page: conversations, deletions, merges, what was skipped, and the cursor, in one transaction.
+//! Saving a page: conversations, deletions, merges, what was skipped or parked, and the cursor, in one transaction.
 //!
 //! Pages may repeat and come out of order. What is stored only moves forward in `updated_at`, and a version
 //! with the same content changes nothing. `news` has the rule.
@@ -15,8 +15,68 @@ use super::history::{Superseded, keep};
 use super::news::{Decision, Head, News, decide, heads};
 use super::rows::{NewRow, content_hash, is_removed, touch_rows, write_rows};
 use super::sql::{all, get, plain, sql};
-use super::{CleanPage, Saved, Store, Writing};
-use crate::model::{Conversation, Exclusion, SourceId, Stored, Text};
+use super::{Store, Writing};
+use crate::connectors::{Cursor, Parked, Skipped, Sweep};
+use crate::model::{Conversation, ConversationKey, Exclusion, SourceId, Stored, Text};
+
+/// One page, cleaned and ready to be kept.
+#[derive(Clone, Debug, Default)]
+pub struct CleanPage {
+    /// New and changed conversations.
+    pub conversations: Vec<Stored>,
+    /// Deleted ones: their words are erased, the row stays, excluded as deleted.
+    pub deleted: Vec<(ConversationKey, DateTime<Utc>)>,
+    /// Merged ones and the helpdesk id they went into; excluded as merged.
+    pub merged: Vec<(ConversationKey, String, DateTime<Utc>)>,
+    /// What could not be read.
+    pub skipped: Vec<Skipped>,
+    /// What could not be read just now.
+    pub parked: Vec<Parked>,
+    /// Part of a walk over everything that is there.
+    pub sweep: Option<Sweep>,
+    /// Which position of the source this page moves.
+    pub moves: Moves,
+    /// Where to go on.
+    pub next: Option<Cursor>,
+    /// The source is complete up to here.
+    pub complete_until: Option<DateTime<Utc>>,
+    /// Whether the pull is over, so that the next one waits for its schedule.
+    pub is_last: bool,
+}
+
+/// Which position of a source a page moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moves {
+    /// That of the daily pull.
+    #[default]
+    Daily,
+    /// That of the daily pull, which leaves what is older than its first page to the backfill.
+    DailyFrom(DateTime<Utc>),
+    /// That of the backfill; everything that changed since the instant is read.
+    Backfill(Option<DateTime<Utc>>),
+    /// None: single records were read again.
+    Nothing,
+}
+
+impl CleanPage {
+    /// How many records it holds.
+    pub fn records(&self) -> u64 {
+        (self.conversations.len() + self.deleted.len() + self.merged.len()) as u64
+    }
+}
+
+/// What saving a page did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Conversations not seen before.
+    pub new: u64,
+    /// Conversations whose content changed.
+    pub changed: u64,
+    /// Same content, or an older version than what is stored.
+    pub unchanged: u64,
+    /// Deleted or merged.
+    pub removed: u64,
+}
 
 impl Store {
     /// Saves a page of a source. Either all of it is stored, with its cursor, or nothing.
@@ -38,6 +98,7 @@ impl Store {
             save_round(&mut writing, source, round, now, &mut saved).await?;
         }
         super::progress::advance(&mut writing, source, page, saved, now).await?;
+        super::parked::settle(&mut writing, source, page, now).await?;
         writing.commit().await?;
         Ok(saved)
     }

@@ -1,4 +1,4 @@
-//! How far each source is: cursor, watermark, failures, and what could not be read.
+//! How far each source is: cursor, watermark, failures, its backfill, and what could not be read.
 
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
@@ -6,9 +6,66 @@ use sqlx::any::AnyRow;
 use super::sql::{
     ManyRows, count, get, instant, optional_instant, plain, run, small_count, sql, whole,
 };
-use super::{CleanPage, Saved, SourceProgress, Store, Writing};
+use super::{CleanPage, Moves, Saved, Store, Writing};
 use crate::connectors::{Cursor, Skipped};
 use crate::model::SourceId;
+
+/// How far a source is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceProgress {
+    /// Which source.
+    pub id: SourceId,
+    /// Where to go on.
+    pub cursor: Option<Cursor>,
+    /// Complete up to here.
+    pub complete_until: Option<DateTime<Utc>>,
+    /// When a pull last ended well; the schedule counts from here.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Failures in a row; 0 when all is well.
+    pub failures: u32,
+    /// The last failure's sentence.
+    pub error: Option<String>,
+    /// Not to be tried before, after a failure.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Records stored so far.
+    pub records: u64,
+    /// Records skipped so far.
+    pub skipped: u64,
+    /// Records that are tried again by themselves.
+    pub parked: u64,
+    /// The reading of its history, where that is not part of the daily pull.
+    pub backfill: Option<Backfill>,
+}
+
+/// How far the history of a source is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backfill {
+    /// Up to here history goes: what changed later comes with the daily pull.
+    pub until: DateTime<Utc>,
+    /// Where to go on.
+    pub cursor: Option<Cursor>,
+    /// When its first page was saved.
+    pub began_at: Option<DateTime<Utc>>,
+    /// Everything that changed since then is read.
+    pub reached: Option<DateTime<Utc>>,
+    /// When the last page was saved.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Records read.
+    pub records: u64,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last failure's sentence.
+    pub error: Option<String>,
+    /// Not to be tried before, after a failure.
+    pub retry_at: Option<DateTime<Utc>>,
+}
+
+impl Backfill {
+    /// Whether everything that changed since an instant is read.
+    pub fn covers(&self, instant: DateTime<Utc>) -> bool {
+        self.finished_at.is_some() || self.reached.unwrap_or(self.until) <= instant
+    }
+}
 
 impl Store {
     /// All sources that were ever pulled or tried, sorted by id.
@@ -16,7 +73,11 @@ impl Store {
         let ask = sql(
             "SELECT s.id, s.cursor, s.complete_until, s.finished_at, s.failures, \
                        s.error, s.retry_at, s.records, \
-                       (SELECT count(*) FROM skipped k WHERE k.source = s.id) \
+                       (SELECT count(*) FROM skipped k WHERE k.source = s.id), \
+                       (SELECT count(*) FROM parked p WHERE p.source = s.id), \
+                       s.began_at, s.backfill_cursor, s.backfill_began_at, s.backfilled_to, \
+                       s.backfill_finished_at, s.backfill_records, s.backfill_failures, \
+                       s.backfill_error, s.backfill_retry_at \
                        FROM sources s ORDER BY s.id",
         );
         self.read_all(ask, progress).await
@@ -34,6 +95,26 @@ impl Store {
                         VALUES ($1, 1, $2, $3, 0) ON CONFLICT (id) DO UPDATE SET \
                         failures = sources.failures + 1, error = excluded.error, \
                         retry_at = excluded.retry_at",
+        );
+        let note = note
+            .bind(plain(source.as_str()))
+            .bind(plain(error))
+            .bind(retry_at.timestamp_micros());
+        let mut writing = self.begin().await?;
+        run(writing.connection(), note).await?;
+        writing.commit().await
+    }
+
+    /// Notes that reading history failed; its cursor stays, and the daily pull goes on.
+    pub async fn record_backfill_failure(
+        &self,
+        source: &SourceId,
+        error: &str,
+        retry_at: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let note = sql(
+            "UPDATE sources SET backfill_failures = backfill_failures + 1, \
+                        backfill_error = $2, backfill_retry_at = $3 WHERE id = $1",
         );
         let note = note
             .bind(plain(source.as_str()))
@@ -75,10 +156,29 @@ fn progress(row: &AnyRow) -> anyhow::Result<SourceProgress> {
         retry_at: optional_instant(row, 6)?,
         records: count(row, 7)?,
         skipped: count(row, 8)?,
+        parked: count(row, 9)?,
+        backfill: backfill(row)?,
     })
 }
 
-/// Moves a source on by a page, in the transaction that writes the page. The watermark never goes back.
+fn backfill(row: &AnyRow) -> anyhow::Result<Option<Backfill>> {
+    let Some(until) = optional_instant(row, 10)? else {
+        return Ok(None);
+    };
+    Ok(Some(Backfill {
+        until,
+        cursor: get::<Option<String>>(row, 11)?.map(Cursor),
+        began_at: optional_instant(row, 12)?,
+        reached: optional_instant(row, 13)?,
+        finished_at: optional_instant(row, 14)?,
+        records: count(row, 15)?,
+        failures: small_count(row, 16)?,
+        error: get(row, 17)?,
+        retry_at: optional_instant(row, 18)?,
+    }))
+}
+
+/// Moves a source on by a page, in the transaction that writes the page.
 pub(super) async fn advance(
     writing: &mut Writing,
     source: &SourceId,
@@ -86,29 +186,63 @@ pub(super) async fn advance(
     saved: Saved,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let advance = sql("INSERT INTO sources \
-        (id, cursor, complete_until, finished_at, failures, records) \
-        VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (id) DO UPDATE SET \
-        cursor = COALESCE(excluded.cursor, sources.cursor), \
-        complete_until = CASE WHEN excluded.complete_until IS NULL \
-            OR sources.complete_until > excluded.complete_until \
-            THEN sources.complete_until ELSE excluded.complete_until END, \
-        finished_at = COALESCE(excluded.finished_at, sources.finished_at), \
-        failures = 0, error = NULL, retry_at = NULL, \
-        records = sources.records + excluded.records");
-    let stored = saved.new + saved.changed + saved.removed;
-    let advance = advance
-        .bind(plain(source.as_str()))
-        .bind(page.next.as_ref().map(|cursor| plain(&cursor.0)))
-        .bind(page.complete_until.map(|at| at.timestamp_micros()))
-        .bind(page.is_last.then(|| now.timestamp_micros()))
-        .bind(whole(stored));
-    run(writing.connection(), advance).await?;
+    let stored = whole(saved.new + saved.changed + saved.removed);
+    let (id, is_last) = (plain(source.as_str()), page.is_last);
+    let cursor = page.next.as_ref().map(|cursor| plain(&cursor.0));
+    let finished_at = is_last.then(|| now.timestamp_micros());
+    let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
+    let statement = match page.moves {
+        Moves::Nothing => sql(READ_AGAIN).bind(id).bind(stored),
+        Moves::Backfill(reached) => sql(BACKFILL)
+            .bind(id)
+            .bind(cursor)
+            .bind(now.timestamp_micros())
+            // Some say "the beginning of time", which fits into no other program's idea of a date.
+            .bind(micros(reached.map(|at| at.max(DateTime::UNIX_EPOCH))))
+            .bind(finished_at)
+            .bind(whole(page.records()))
+            .bind(stored),
+        Moves::Daily | Moves::DailyFrom(_) => sql(DAILY)
+            .bind(id)
+            .bind(cursor)
+            .bind(micros(page.complete_until))
+            .bind(finished_at)
+            .bind(stored)
+            .bind(match page.moves {
+                Moves::DailyFrom(at) => Some(at.timestamp_micros()),
+                _ => None,
+            }),
+    };
+    run(writing.connection(), statement).await?;
     keep_skipped(writing, source, &page.skipped, now).await
 }
 
+/// The watermark never goes back.
+const DAILY: &str = "INSERT INTO sources \
+    (id, cursor, complete_until, finished_at, failures, records, began_at) \
+    VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+    cursor = COALESCE(excluded.cursor, sources.cursor), \
+    complete_until = CASE WHEN excluded.complete_until IS NULL \
+        OR sources.complete_until > excluded.complete_until \
+        THEN sources.complete_until ELSE excluded.complete_until END, \
+    finished_at = COALESCE(excluded.finished_at, sources.finished_at), \
+    failures = 0, error = NULL, retry_at = NULL, \
+    records = sources.records + excluded.records, \
+    began_at = COALESCE(sources.began_at, excluded.began_at)";
+
+/// What is read only grows.
+const BACKFILL: &str = "UPDATE sources SET backfill_cursor = COALESCE($2, backfill_cursor), \
+    backfill_began_at = COALESCE(backfill_began_at, $3), \
+    backfilled_to = CASE WHEN $4 IS NULL OR backfilled_to < $4 THEN backfilled_to ELSE $4 END, \
+    backfill_finished_at = COALESCE($5, backfill_finished_at), \
+    backfill_records = backfill_records + $6, backfill_failures = 0, backfill_error = NULL, \
+    backfill_retry_at = NULL, records = records + $7 WHERE id = $1";
+
+/// Single records say nothing of how far the source is, nor whether it is well.
+const READ_AGAIN: &str = "UPDATE sources SET records = records + $2 WHERE id = $1";
+
 /// A record that is skipped again, because its page repeats, is kept once.
-async fn keep_skipped(
+pub(super) async fn keep_skipped(
     writing: &mut Writing,
     source: &SourceId,
     skipped: &[Skipped],

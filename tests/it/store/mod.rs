@@ -7,6 +7,7 @@ mod feed;
 mod history;
 mod migrations;
 mod opening;
+mod parked;
 mod progress;
 mod results;
 mod summaries;

@@ -18,7 +18,17 @@ CREATE TABLE sources (
     failures BIGINT NOT NULL,
     error TEXT COLLATE "C",
     retry_at BIGINT,
-    records BIGINT NOT NULL
+    records BIGINT NOT NULL,
+    -- History is read beside the daily pull, which began here and leaves it what is older.
+    began_at BIGINT,
+    backfill_cursor TEXT COLLATE "C",
+    backfill_began_at BIGINT,
+    backfilled_to BIGINT,
+    backfill_finished_at BIGINT,
+    backfill_records BIGINT NOT NULL DEFAULT 0,
+    backfill_failures BIGINT NOT NULL DEFAULT 0,
+    backfill_error TEXT COLLATE "C",
+    backfill_retry_at BIGINT
 );
 
 CREATE TABLE skipped (
@@ -27,6 +37,25 @@ CREATE TABLE skipped (
     reason TEXT COLLATE "C" NOT NULL,
     skipped_at BIGINT NOT NULL,
     PRIMARY KEY (source, place)
+);
+
+-- Records that were named but could not be read: each is tried again by itself.
+CREATE TABLE parked (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    attempts BIGINT NOT NULL,
+    retry_at BIGINT NOT NULL,
+    parked_at BIGINT NOT NULL,
+    PRIMARY KEY (source, id)
+);
+
+-- What a walk over all ids of a source has met so far; empty when none is under way.
+CREATE TABLE present (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    started_at BIGINT NOT NULL,
+    PRIMARY KEY (source, id)
 );
 
 CREATE TABLE topics (

@@ -17,7 +17,17 @@ CREATE TABLE sources (
     failures INTEGER NOT NULL,
     error TEXT,
     retry_at INTEGER,
-    records INTEGER NOT NULL
+    records INTEGER NOT NULL,
+    -- History is read beside the daily pull, which began here and leaves it what is older.
+    began_at INTEGER,
+    backfill_cursor TEXT,
+    backfill_began_at INTEGER,
+    backfilled_to INTEGER,
+    backfill_finished_at INTEGER,
+    backfill_records INTEGER NOT NULL DEFAULT 0,
+    backfill_failures INTEGER NOT NULL DEFAULT 0,
+    backfill_error TEXT,
+    backfill_retry_at INTEGER
 ) STRICT;
 
 CREATE TABLE skipped (
@@ -27,6 +37,25 @@ CREATE TABLE skipped (
     skipped_at INTEGER NOT NULL,
     PRIMARY KEY (source, place)
 ) STRICT;
+
+-- Records that were named but could not be read: each is tried again by itself.
+CREATE TABLE parked (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    retry_at INTEGER NOT NULL,
+    parked_at INTEGER NOT NULL,
+    PRIMARY KEY (source, id)
+) STRICT, WITHOUT ROWID;
+
+-- What a walk over all ids of a source has met so far; empty when none is under way.
+CREATE TABLE present (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    PRIMARY KEY (source, id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE topics (
     id TEXT PRIMARY KEY NOT NULL,
