@@ -17,6 +17,7 @@ mod golden_cases;
 mod helpdesk;
 mod kill;
 mod notifiers;
+mod oauth;
 mod pages;
 mod parked;
 mod planted;

@@ -208,7 +208,8 @@ fn left(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Left> {
             reset_s: Some(3_600),
         });
     }
-    let is_limit = |name: &str| name.contains("limit");
+    // Aircall calls its limits those of its API.
+    let is_limit = |name: &str| name.contains("limit") || name.contains("aircallapi");
     let pick = |ends: &'static [&'static str]| {
         let matching =
             move |name: &str| is_limit(name) && ends.iter().any(|end| name.ends_with(end));

@@ -150,6 +150,9 @@ pub struct Walk {
     from: Option<DateTime<Utc>>,
     /// The run's upper bound.
     until: Option<DateTime<Utc>>,
+    /// Where the last window of the run ends: fixed when it begins, so that the next run's overlap covers all that this one
+    /// could not see yet.
+    goal: Option<DateTime<Utc>>,
     /// The server's token, or the last id of a log.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<String>,
@@ -206,11 +209,12 @@ impl Walk {
                 self.from = self.from.or(Some(first));
             }
             Follow::Since | Follow::Newest => {
-                self.from = Some(
-                    self.newest
-                        .map_or(first, |newest| (newest - overlap).max(first)),
-                );
-                self.until = Some(now);
+                // What a run passed was whole up to a little before its begin; the newest stamp is by their clock.
+                let passed = self
+                    .newest
+                    .map(|newest| self.goal.map_or(newest, |goal| newest.min(goal)));
+                self.from = Some(passed.map_or(first, |passed| (passed - overlap).max(first)));
+                (self.until, self.goal) = (Some(now), Some(now));
             }
             Follow::Window { longest } => {
                 let from = last_until.map_or(first, |until| until - overlap);
@@ -238,12 +242,15 @@ impl Walk {
         *self = Self {
             from: Some(from),
             until: Some(until),
+            goal: Some(until),
             ..Self::default()
         };
     }
 
-    fn bound(&mut self, from: DateTime<Utc>, longest: TimeDelta, now: DateTime<Utc>) {
-        (self.from, self.until) = (Some(from), Some((from + longest).min(now.max(from))));
+    fn bound(&mut self, from: DateTime<Utc>, longest: TimeDelta, goal: DateTime<Utc>) {
+        let goal = goal.max(from);
+        (self.from, self.until) = (Some(from), Some((from + longest).min(goal)));
+        self.goal = Some(goal);
     }
 
     /// What the next request should list.
@@ -296,6 +303,7 @@ impl Walk {
         let (oldest, newest) = (stamps().min(), stamps().max());
         self.newest = self.newest.max(newest);
         self.remember(stream, &turned, now);
+        let was_counted = self.position.is_some();
         self.position = turned.next;
         self.pages += 1;
         match &stream.follow {
@@ -319,7 +327,13 @@ impl Walk {
                 // Rows move to the end while pages are read, so a page by its number would leave some out: the next
                 // page begins at the newest time, unless all rows of this one share it.
                 if !self.is_done && newest > self.from && stream.paging.moves() {
-                    (self.from, self.position, self.pages) = (newest, None, 0);
+                    // Behind a time that fills pages by number, what follows it may have moved up unseen.
+                    self.from = if was_counted {
+                        self.from.map(behind)
+                    } else {
+                        newest
+                    };
+                    (self.position, self.pages) = (None, 0);
                 }
             }
             Follow::Sweep { .. } => self.is_done = self.position.is_none(),
@@ -330,9 +344,9 @@ impl Walk {
             }
             Follow::Window { longest } | Follow::Trailing { longest, .. } => {
                 let until = self.until.unwrap_or(now);
-                let last = end.unwrap_or(now);
-                if self.position.is_none() && until < last {
-                    self.bound(until, *longest, last);
+                let goal = self.goal.unwrap_or(until);
+                if self.position.is_none() && until < goal {
+                    self.bound(until, *longest, goal);
                     self.pages = 0;
                 } else {
                     self.is_done = self.position.is_none();
@@ -439,5 +453,303 @@ impl Walk {
             _ => return Err(stuck()),
         }
         Ok(())
+    }
+}
+
+/// The next instant that a helpdesk's clock shows.
+fn behind(at: DateTime<Utc>) -> DateTime<Utc> {
+    at + if at.timestamp_subsec_nanos() == 0 {
+        TimeDelta::seconds(1)
+    } else {
+        TimeDelta::milliseconds(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::engine::Place;
+    use proptest::prelude::*;
+
+    const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+    const BY_NUMBER: Paging = Paging::Offset {
+        to: Place::Query("offset"),
+    };
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_780_000_000 + second, 0).unwrap()
+    }
+
+    /// A server's list: the stamps that each record had, and from when on the list shows them.
+    #[derive(Clone, Debug, Default)]
+    struct Server {
+        rows: BTreeMap<u32, Vec<(i64, i64)>>,
+    }
+
+    impl Server {
+        /// A page as the follow kind asks for it, and where the next one is.
+        fn page(
+            &self,
+            stream: &Stream,
+            walk: &Walk,
+            size: usize,
+            now: i64,
+        ) -> (Vec<Touched>, Option<Position>) {
+            let span = walk.span(at(now));
+            let shown = |(id, stamps): (&u32, &Vec<(i64, i64)>)| {
+                let shown = stamps.iter().rev().find(|(_, listed)| *listed <= now)?;
+                Some((shown.0, *id))
+            };
+            let mut rows: Vec<(i64, u32)> = self.rows.iter().filter_map(shown).collect();
+            rows.sort_unstable();
+            match stream.follow {
+                Follow::Newest => rows.reverse(),
+                Follow::Since => rows.retain(|(stamp, _)| at(*stamp) >= span.from),
+                Follow::Window { .. } => {
+                    rows.retain(|(stamp, _)| (span.from..=span.until).contains(&at(*stamp)));
+                    rows.sort_unstable_by_key(|(_, id)| *id);
+                    let last: u32 = span.after.as_ref().map_or(0, |key| key.parse().unwrap());
+                    rows.retain(|(_, id)| *id > last);
+                }
+                _ => {}
+            }
+            let skip = match walk.position() {
+                Some(Position::Offset(rows)) => usize::try_from(*rows).unwrap(),
+                _ => 0,
+            };
+            let page: Vec<(i64, u32)> = rows.into_iter().skip(skip).take(size).collect();
+            let next = match (page.last(), stream.paging) {
+                (None, _) => None,
+                (Some((_, id)), Paging::Keyset) => Some(Position::Key(id.to_string())),
+                _ => Some(Position::Offset((skip + page.len()) as u64)),
+            };
+            let touched = |(stamp, id): (i64, u32)| Touched::new(id.to_string(), Some(at(stamp)));
+            (page.into_iter().map(touched).collect(), next)
+        }
+    }
+
+    /// What people do between two pages.
+    #[derive(Clone, Debug)]
+    enum Act {
+        Touch(u32),
+        /// Shown only so many seconds later.
+        Late(u32, i64),
+        Wait(i64),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            4 => (1..12_u32).prop_map(Act::Touch),
+            2 => (1..12_u32, 0..400_i64).prop_map(|(id, lag)| Act::Late(id, lag)),
+            3 => (0..900_i64).prop_map(Act::Wait),
+        ]
+    }
+
+    /// Follows a list while people work; true when every record was read in its last state.
+    fn follows(
+        stream: &Stream,
+        acts: &[Act],
+        per_page: usize,
+        size: usize,
+    ) -> Result<(), TestCaseError> {
+        let (mut server, mut now, mut walk) = (
+            Server::default(),
+            1_000,
+            Walk {
+                is_done: true,
+                ..Walk::default()
+            },
+        );
+        let mut read: BTreeMap<String, i64> = BTreeMap::new();
+        let mut acts = acts.chunks(per_page.max(1));
+        let mut calm = 0;
+        for _ in 0..600 {
+            match acts.next() {
+                Some(acts) => {
+                    for act in acts {
+                        now += 1;
+                        match act {
+                            Act::Touch(id) => server.rows.entry(*id).or_default().push((now, now)),
+                            Act::Late(id, lag) => {
+                                server.rows.entry(*id).or_default().push((now, now + lag))
+                            }
+                            Act::Wait(seconds) => now += seconds,
+                        }
+                    }
+                }
+                None => (now, calm) = (now + 450, calm + 1),
+            }
+            if walk.is_done {
+                if calm > 40 {
+                    break;
+                }
+                walk.begin(stream, at(0), OVERLAP, at(now));
+            }
+            let (rows, next) = server.page(stream, &walk, size, now);
+            for row in rows.iter().filter(|row| !walk.knows(stream, row)) {
+                let stamps = &server.rows[&row.id.parse::<u32>().unwrap()];
+                let stamp = stamps.last().unwrap().0;
+                read.insert(row.id.clone(), stamp);
+            }
+            let turned = Turned {
+                rows: &rows,
+                parked: &[],
+                next,
+                token: None,
+            };
+            walk.turn(stream, turned, None, at(now)).unwrap();
+        }
+        for (id, stamps) in &server.rows {
+            let (read, last) = (
+                read.get(&id.to_string()),
+                stamps.last().map(|(stamp, _)| stamp),
+            );
+            prop_assert_eq!(read, last, "record {} of {}", id, stream.name);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_people_do_between_pages_no_change_is_missed(
+            acts in proptest::collection::vec(act(), 0..60),
+            per_page in 0..4_usize,
+            size in 2..6_usize,
+        ) {
+            let longest = TimeDelta::hours(2);
+            for stream in [
+                Stream::new("since", Follow::Since, BY_NUMBER, ""),
+                Stream::new("window", Follow::Window { longest }, Paging::Keyset, ""),
+                Stream::new("newest", Follow::Newest, BY_NUMBER, ""),
+            ] {
+                follows(&stream, &acts, per_page, size)?;
+            }
+        }
+    }
+
+    fn walked(
+        stream: &Stream,
+        walk: &mut Walk,
+        stamps: &[(i64, &str)],
+        next: Option<Position>,
+        now: i64,
+    ) {
+        let row = |(second, id): &(i64, &str)| Touched {
+            key: Some((*id).to_owned()),
+            ..Touched::new(*id, Some(at(*second)))
+        };
+        let rows: Vec<Touched> = stamps.iter().map(row).collect();
+        let turned = Turned {
+            rows: &rows,
+            parked: &[],
+            next,
+            token: Some("t".to_owned()),
+        };
+        walk.turn(stream, turned, None, at(now)).unwrap();
+    }
+
+    #[test]
+    fn a_log_is_read_on_behind_its_last_id_and_again_a_little_before_it() {
+        let stream = Stream::new("log", Follow::Log { overlap: 3 }, Paging::Keyset, "");
+        let mut walk = Walk::default();
+        walk.begin(&stream, at(0), OVERLAP, at(100));
+        assert_eq!(walk.span(at(100)).after, None);
+        walked(
+            &stream,
+            &mut walk,
+            &[(1, "7"), (2, "9")],
+            Some(Position::Key("9".into())),
+            100,
+        );
+        assert_eq!(
+            (walk.span(at(100)).after.as_deref(), walk.is_done),
+            (Some("9"), false)
+        );
+        walked(&stream, &mut walk, &[], None, 100);
+        assert!(walk.is_done);
+        walk.begin(&stream, at(0), OVERLAP, at(200));
+        assert_eq!(walk.span(at(200)).after.as_deref(), Some("6"));
+        let row = |id: &str| Touched {
+            key: Some(id.to_owned()),
+            ..Touched::new("t", None)
+        };
+        assert!(walk.knows(&stream, &row("9")) && walk.knows(&stream, &row("7")));
+        assert!(!walk.knows(&stream, &row("8")), "an id that appeared late");
+    }
+
+    #[test]
+    fn a_token_is_kept_across_runs_and_a_sweep_waits_for_its_day() {
+        let paging = Paging::Token {
+            at: "/next",
+            to: Place::Query("cursor"),
+            over: "/end",
+        };
+        let stream = Stream::new("export", Follow::Token, paging, "");
+        let mut walk = Walk::default();
+        walk.begin(&stream, at(0), OVERLAP, at(100));
+        assert_eq!(
+            (walk.span(at(100)).from, walk.span(at(100)).after),
+            (at(0), None)
+        );
+        walked(&stream, &mut walk, &[(1, "a")], None, 100);
+        assert!(walk.is_done);
+        walk.begin(&stream, at(0), OVERLAP, at(200));
+        assert_eq!(walk.span(at(200)).after.as_deref(), Some("t"));
+
+        let sweep = Follow::Sweep {
+            every: TimeDelta::days(7),
+            prefix: "",
+        };
+        let stream = Stream::new("all", sweep, BY_NUMBER, "");
+        let (mut walk, week) = (Walk::default(), 7 * 86_400);
+        walk.begin(&stream, at(0), OVERLAP, at(100));
+        assert!(!walk.is_done);
+        walked(&stream, &mut walk, &[], None, 100);
+        walk.begin(&stream, at(0), OVERLAP, at(week));
+        assert!(walk.is_done, "not yet");
+        walk.begin(&stream, at(0), OVERLAP, at(week + 100));
+        assert!(!walk.is_done);
+    }
+
+    #[test]
+    fn notes_that_come_after_a_call_are_met_again_for_days() {
+        let (again, longest) = (TimeDelta::days(3), TimeDelta::days(30));
+        let stream = Stream::new("calls", Follow::Trailing { again, longest }, BY_NUMBER, "");
+        let mut walk = Walk::default();
+        let day = 86_400;
+        walk.begin(&stream, at(0), OVERLAP, at(10 * day));
+        walked(&stream, &mut walk, &[(9 * day, "c")], None, 10 * day);
+        assert!(walk.is_done);
+        walk.begin(&stream, at(0), OVERLAP, at(11 * day));
+        let span = walk.span(at(11 * day));
+        assert_eq!((span.from, span.until), (at(7 * day), at(11 * day)));
+        assert!(!walk.knows(&stream, &Touched::new("c", Some(at(9 * day)))));
+    }
+
+    #[test]
+    fn a_refused_window_is_halved_until_it_is_as_small_as_can_be() {
+        let longest = TimeDelta::hours(1);
+        let stream = Stream::new("window", Follow::Window { longest }, BY_NUMBER, "");
+        let mut walk = Walk::default();
+        walk.begin(&stream, at(0), OVERLAP, at(3_600));
+        let mut widths = Vec::new();
+        while walk.refused(&stream).is_ok() {
+            let span = walk.span(at(3_600));
+            widths.push((span.until - span.from).num_seconds());
+        }
+        assert_eq!(widths[..3], [1_800, 900, 450]);
+        assert_eq!(widths.last(), Some(&1));
+        // What was left out comes with the next windows.
+        let mut walk = Walk::default();
+        walk.begin(&stream, at(0), OVERLAP, at(3_600));
+        walk.refused(&stream).unwrap();
+        walked(&stream, &mut walk, &[(5, "a")], None, 3_600);
+        let span = walk.span(at(3_600));
+        assert_eq!(
+            (span.from, span.until, walk.is_done),
+            (at(1_800), at(3_600), false)
+        );
     }
 }
