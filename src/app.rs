@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
+use tokio::sync::{Mutex, Notify};
 use tracing::Instrument;
 
 use crate::answers::token::LinkKey;
@@ -42,6 +43,10 @@ pub struct App {
     pub link_key: LinkKey,
     /// What `/metrics` shows.
     pub metrics: Metrics,
+    /// Held by a round, and for as long as a page of history is saved: what is counted does not change meanwhile.
+    pub turn: Mutex<()>,
+    /// Rung when there may be work before anything was planned.
+    pub bell: Notify,
 }
 
 impl App {
@@ -76,6 +81,8 @@ impl App {
             destinations,
             link_key,
             metrics,
+            turn: Mutex::new(()),
+            bell: Notify::new(),
         })
     }
 
@@ -136,16 +143,11 @@ impl App {
     /// Does what is due at `now`, once. Work that fails is logged and left for a later round; the rest goes on.
     /// Answers whether anything was done.
     pub async fn round(&self, now: DateTime<Utc>, failed: &mut BTreeSet<&'static str>) -> bool {
-        let progress = match self.progress().await {
-            Ok(progress) => progress,
-            Err(error) => {
-                tracing::error!(reason = %format!("{error:#}"), "the database cannot be read");
-                failed.insert("progress");
-                return false;
-            }
+        let _held = self.turn.lock().await;
+        let Some(mut due) = self.due(now, failed).await else {
+            return false;
         };
-        self.show(&progress);
-        let due = schedule::due(now, &self.plan(), &progress);
+        due.retain(|work| !matches!(work, Work::Backfill(_)));
         let (pulls, rest): (Vec<_>, Vec<_>) = due
             .into_iter()
             .partition(|work| matches!(work, Work::Pull(_)));
@@ -167,10 +169,51 @@ impl App {
         is_busy
     }
 
+    /// Reads some of the history that is due at `now`, beside the rounds. Answers whether anything was done.
+    pub async fn backfill_round(
+        &self,
+        now: DateTime<Utc>,
+        failed: &mut BTreeSet<&'static str>,
+    ) -> bool {
+        let Some(mut due) = self.due(now, failed).await else {
+            return false;
+        };
+        due.retain(|work| matches!(work, Work::Backfill(_)) && !failed.contains(kind(work)));
+        let is_busy = !due.is_empty();
+        let all_well: Vec<bool> = stream::iter(due)
+            .map(|work| async move { self.run(&work, now).await })
+            .buffer_unordered(PULLS_AT_ONCE)
+            .collect()
+            .await;
+        if !all_well.iter().all(|is_well| *is_well) {
+            failed.insert("backfill");
+        }
+        is_busy
+    }
+
     /// Does all work that is due at `now`, until nothing is left but what failed.
     pub async fn tick(&self, now: DateTime<Utc>) {
         let mut failed = BTreeSet::new();
-        while self.round(now, &mut failed).await {}
+        while self.round(now, &mut failed).await || self.backfill_round(now, &mut failed).await {}
+    }
+
+    /// What is due now, and shown on the way.
+    async fn due(
+        &self,
+        now: DateTime<Utc>,
+        failed: &mut BTreeSet<&'static str>,
+    ) -> Option<Vec<Work>> {
+        match self.progress().await {
+            Ok(progress) => {
+                self.show(&progress, now);
+                Some(schedule::due(now, &self.plan(), &progress))
+            }
+            Err(error) => {
+                tracing::error!(reason = %format!("{error:#}"), "the database cannot be read");
+                failed.insert("progress");
+                None
+            }
+        }
     }
 
     async fn run(&self, work: &Work, now: DateTime<Utc>) -> bool {
@@ -195,6 +238,7 @@ impl App {
     async fn perform(&self, work: &Work, now: DateTime<Utc>) -> anyhow::Result<()> {
         match work {
             Work::Pull(source) => steps::pull(self, source, now).await.map(drop),
+            Work::Backfill(source) => steps::backfill(self, source, now).await.map(drop),
             Work::Embed => steps::embed(self, steps::TEXTS_PER_ROUND, &|_, _| {})
                 .await
                 .map(drop),
@@ -234,7 +278,7 @@ impl App {
         }
     }
 
-    fn show(&self, progress: &Progress) {
+    fn show(&self, progress: &Progress, now: DateTime<Utc>) {
         let plan = self.plan();
         for source in &progress.sources {
             let label = SourceLabel {
@@ -258,6 +302,14 @@ impl App {
             if let Some(at) = configured.and_then(|c| schedule::pull_at(c, progress)) {
                 metrics.next_try.get_or_create(&label).set(at.timestamp());
             }
+            let parked = i64::try_from(source.parked).unwrap_or(i64::MAX);
+            metrics.parked.get_or_create(&label).set(parked);
+            if let Some(standing) = configured.and_then(|c| schedule::standing(c, source, now)) {
+                let per_mille = standing.share.map_or(0, |share| (share * 1_000.0) as i64);
+                metrics.backfilled.get_or_create(&label).set(per_mille);
+                let records = i64::try_from(standing.records).unwrap_or(i64::MAX);
+                metrics.backfill_records.get_or_create(&label).set(records);
+            }
         }
         let waiting = progress.waiting.len() as i64;
         self.metrics
@@ -278,6 +330,7 @@ pub fn location(config: &Config) -> Location {
 fn kind(work: &Work) -> &'static str {
     match work {
         Work::Pull(_) => "pull",
+        Work::Backfill(_) => "backfill",
         Work::Embed => "embed",
         Work::Assign => "assign",
         Work::Discover => "discover",

@@ -1,4 +1,4 @@
-//! The daemon: one worker loop and the pages beside it, ended together by one signal.
+//! The daemon: one worker loop, the reading of history and the pages beside it, ended together by one signal.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,6 +11,9 @@ use crate::app::App;
 use crate::clock;
 use crate::schedule;
 use crate::web::{self, WebConfig};
+
+/// How often it is looked whether there is history to read.
+const HISTORY_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Opens the pages' address; a port in use is one clear sentence.
 pub async fn listen(web: &WebConfig) -> anyhow::Result<TcpListener> {
@@ -54,9 +57,13 @@ pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> an
         .context("reading the address of the pages")?;
     tracing::info!(%address, "pages on http://{address}");
     let worker = tokio::spawn(work(app.clone(), stop.clone()));
+    let historian = tokio::spawn(read_history(app.clone(), stop.clone()));
     let served = web::serve(app, listener, stop.clone()).await;
     stop.cancel();
     worker.await.context("the worker ended badly")?;
+    historian
+        .await
+        .context("the reader of history ended badly")?;
     tracing::info!("stopped");
     served
 }
@@ -78,6 +85,29 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
         }
         let pause = pause(&app, !failed.is_empty()).await;
         failed.clear();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            () = app.bell.notified() => {}
+        }
+    }
+}
+
+/// Reads history beside the worker, so that no daily pull waits for it.
+async fn read_history(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        let mut failed = BTreeSet::new();
+        let is_busy = tokio::select! {
+            () = stop.cancelled() => return,
+            is_busy = app.backfill_round(clock::now(), &mut failed) => is_busy,
+        };
+        let pause = if is_busy && failed.is_empty() {
+            // Time for the worker to take its turn and see what is new.
+            app.bell.notify_one();
+            std::time::Duration::from_millis(50)
+        } else {
+            HISTORY_PAUSE
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

@@ -55,7 +55,7 @@ pub struct RecordLabel {
 /// Names one kind of work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WorkLabel {
-    /// `pull`, `embed`, `assign`, `discover`, `index`, `close` or `deliver`.
+    /// `pull`, `backfill`, `embed`, `assign`, `discover`, `index`, `close` or `deliver`.
     pub work: &'static str,
 }
 
@@ -79,6 +79,12 @@ pub struct Metrics {
     pub failures: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// When a source is tried next, in seconds since 1970.
     pub next_try: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// Records of a source that are tried again by themselves.
+    pub parked: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// How much of a source's history is read, in thousandths of its time.
+    pub backfilled: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// Records of a source's history that are read.
+    pub backfill_records: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// Deliveries by state.
     pub deliveries: Family<DeliveryLabel, Gauge<i64, AtomicI64>>,
     /// Share of the counting conversations in the last closed window without a topic, in thousandths.
@@ -98,6 +104,9 @@ impl Default for Metrics {
             complete_until: Family::default(),
             failures: Family::default(),
             next_try: Family::default(),
+            parked: Family::default(),
+            backfilled: Family::default(),
+            backfill_records: Family::default(),
             deliveries: Family::default(),
             unassigned: Gauge::default(),
             work_seconds: Family::new_with_constructor(buckets),
@@ -110,26 +119,12 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&mut self) {
+        self.register_sources();
         let registry = &mut self.registry;
         registry.register(
             "records",
             "Records by source and outcome",
             self.records.clone(),
-        );
-        registry.register(
-            "source_complete_until_seconds",
-            "Until when a source is known to be complete",
-            self.complete_until.clone(),
-        );
-        registry.register(
-            "source_failures",
-            "Failures in a row of a source; 0 is well",
-            self.failures.clone(),
-        );
-        registry.register(
-            "source_next_try_seconds",
-            "When a source is pulled next",
-            self.next_try.clone(),
         );
         registry.register("deliveries", "Deliveries by state", self.deliveries.clone());
         registry.register(
@@ -146,6 +141,40 @@ impl Metrics {
             "work_failed",
             "Pieces of work that failed",
             self.work_failed.clone(),
+        );
+    }
+
+    fn register_sources(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "source_complete_until_seconds",
+            "Until when a source is known to be complete",
+            self.complete_until.clone(),
+        );
+        registry.register(
+            "source_failures",
+            "Failures in a row of a source; 0 is well",
+            self.failures.clone(),
+        );
+        registry.register(
+            "source_next_try_seconds",
+            "When a source is pulled next",
+            self.next_try.clone(),
+        );
+        registry.register(
+            "source_parked",
+            "Records of a source that could not be read and are tried again",
+            self.parked.clone(),
+        );
+        registry.register(
+            "source_backfilled_per_mille",
+            "How much of the time of a source's history is read, of 1000",
+            self.backfilled.clone(),
+        );
+        registry.register(
+            "source_backfill_records",
+            "Records of a source's history that are read",
+            self.backfill_records.clone(),
         );
     }
 

@@ -7,21 +7,28 @@ use clap::Args;
 use serde::Serialize;
 
 use super::WrongUsage;
-use super::output::print_json;
+use super::output::{Steps, print_json};
 use crate::app::{App, location};
 use crate::clock;
 use crate::config::Config;
+use crate::connectors::{PullError, SourceConfig};
 use crate::model::{ConversationKey, SourceId};
 use crate::schedule;
 use crate::search::SearchIndex;
 use crate::steps;
-use crate::store::Store;
+use crate::store::{SourceProgress, Store};
+
+/// A longer pause that a helpdesk asks for ends the command; the daemon goes on after it.
+const PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Arguments of `pull`.
 #[derive(Args, Debug)]
 pub struct PullArgs {
     /// Only this source [default: all]
     source: Option<String>,
+    /// Leave history to the daemon
+    #[arg(long)]
+    no_history: bool,
 }
 
 /// Arguments of `forget`.
@@ -48,7 +55,9 @@ struct Pulled {
     source: String,
     records: u64,
     skipped: u64,
+    parked: u64,
     error: Option<String>,
+    backfill: Option<schedule::Standing>,
 }
 
 /// Pulls sources now, whatever their schedule says.
@@ -75,37 +84,104 @@ pub async fn pull(args: &PullArgs, config: Config, json: bool) -> anyhow::Result
         if wanted.as_ref().is_some_and(|wanted| *wanted != source.id) {
             continue;
         }
-        while !steps::pull(&app, &source.id, clock::now()).await? {}
-        let progress = app.store.source_progress().await?;
-        let known = progress.into_iter().find(|known| known.id == source.id);
-        let known = known.context("the source has no progress after a pull")?;
-        pulled.push(Pulled {
-            source: source.id.to_string(),
-            records: known.records,
-            skipped: known.skipped,
-            error: known.error,
-        });
+        pulled.push(pull_one(&app, source, !args.no_history).await?);
     }
     if json {
         print_json(&pulled)?;
     }
     for source in pulled.iter().filter(|_| !json) {
-        let state = source
-            .error
-            .as_ref()
-            .map_or_else(|| "ok".to_owned(), |e| format!("failed: {e}"));
-        let (records, skipped) = (source.records, source.skipped);
-        println!(
-            "{}: {records} records stored so far, {skipped} skipped, {state}",
-            source.source
-        );
+        show_pulled(source, app.config.calendar.zone);
     }
-    let failed = pulled
-        .iter()
-        .filter(|source| source.error.is_some())
-        .count();
+    let is_failed = |source: &&Pulled| {
+        let history = source.backfill.as_ref();
+        source.error.is_some() || history.is_some_and(|standing| standing.error.is_some())
+    };
+    let failed = pulled.iter().filter(is_failed).count();
     anyhow::ensure!(failed == 0, "{failed} of {} sources failed", pulled.len());
     Ok(())
+}
+
+/// Pulls what is new and then, unless it is left to the daemon, reads history to its end.
+async fn pull_one(app: &App, source: &SourceConfig, with_history: bool) -> anyhow::Result<Pulled> {
+    let mut shown = Steps::new();
+    shown.start("pulling what is new", 0);
+    while !steps::pull(app, &source.id, clock::now()).await? {}
+    let mut known = known(app, &source.id).await?;
+    if with_history && known.error.is_none() {
+        known = read_history(app, source, known, &mut shown).await?;
+    }
+    shown.end();
+    Ok(Pulled {
+        source: source.id.to_string(),
+        records: known.records,
+        skipped: known.skipped,
+        parked: known.parked,
+        backfill: schedule::standing(source, &known, clock::now()),
+        error: known.error,
+    })
+}
+
+async fn known(app: &App, source: &SourceId) -> anyhow::Result<SourceProgress> {
+    let progress = app.store.source_progress().await?;
+    let known = progress.into_iter().find(|known| known.id == *source);
+    known.context("the source has no progress after a pull")
+}
+
+/// Reads history with a bar of its days. A short pause that the helpdesk asks for is waited for.
+async fn read_history(
+    app: &App,
+    source: &SourceConfig,
+    mut known: SourceProgress,
+    shown: &mut Steps,
+) -> anyhow::Result<SourceProgress> {
+    let days = |standing: &schedule::Standing| standing.days_done.unsigned_abs();
+    let standing = schedule::standing(source, &known, clock::now());
+    if standing
+        .as_ref()
+        .is_none_or(|standing| standing.is_finished)
+    {
+        return Ok(known);
+    }
+    let to_do = standing.as_ref().and_then(|standing| standing.days_to_do);
+    let total = standing.as_ref().map_or(0, days) + to_do.unwrap_or(0).unsigned_abs();
+    shown.start("reading history", if to_do.is_some() { total } else { 0 });
+    loop {
+        let outcome = steps::backfill(app, &source.id, clock::now()).await?;
+        known = self::known(app, &source.id).await?;
+        let standing = schedule::standing(source, &known, clock::now());
+        shown.set(standing.as_ref().map_or(0, days));
+        if outcome.is_complete {
+            return Ok(known);
+        }
+        let Some(failure) = outcome.failure else {
+            continue;
+        };
+        let pause = (failure.retry_at - clock::now())
+            .to_std()
+            .unwrap_or_default();
+        let is_asked = matches!(failure.error, PullError::RateLimited { .. });
+        if !is_asked || pause > PAUSE_MAX {
+            return Ok(known);
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn show_pulled(source: &Pulled, zone: chrono_tz::Tz) {
+    let state = source
+        .error
+        .as_ref()
+        .map_or_else(|| "ok".to_owned(), |e| format!("failed: {e}"));
+    let (records, skipped) = (source.records, source.skipped);
+    let again = match source.parked {
+        0 => String::new(),
+        parked => format!("{parked} to be read again, "),
+    };
+    let name = &source.source;
+    println!("{name}: {records} records stored so far, {skipped} skipped, {again}{state}");
+    if let Some(standing) = &source.backfill {
+        println!("{name}: {}", standing.line(zone));
+    }
 }
 
 /// Builds the search index again.

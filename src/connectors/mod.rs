@@ -251,6 +251,14 @@ fn kinds() -> Vec<&'static str> {
 }
 
 impl SourceConfig {
+    /// How far back its history goes that ends at `until`; none where the connector has no end in mind.
+    pub fn history_start(&self, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match &self.kind {
+            SourceKind::System(system) => Some(system.settings().start(until)),
+            _ => None,
+        }
+    }
+
     /// Reads one `[[sources]]` table.
     pub fn read(mut section: Section<'_>, zone: chrono_tz::Tz) -> Self {
         let id = section.required_text("id", "give the source a short name, such as \"helpdesk\"");

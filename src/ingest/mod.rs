@@ -1,9 +1,10 @@
 //! Pulls one source: page by page, cleaned and redacted, each page and its cursor in one transaction.
 //!
 //! `clean`, `redact`, `language` and `prepare` are pure; `pull` is the loop around them, and `again` reads single records
-//! that could not be read before.
+//! that could not be read before, `backfill` what is older than the first pull.
 
 mod again;
+mod backfill;
 mod clean;
 mod html;
 mod language;
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::section::Section;
 
+pub use backfill::backfill_source;
 pub use clean::clean;
 pub use language::detect;
 pub use prepare::{prepare, pseudonym};

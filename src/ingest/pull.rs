@@ -84,7 +84,7 @@ pub async fn pull_source(
         tracing::warn!(source.id = %source, reason = %error, retry_at = %retry_at, "pull failed");
         pull.outcome.failure = Some(PullFailure { error, retry_at });
     }
-    report(source, &pull.outcome);
+    report(source, &pull.outcome, "source pulled");
     Ok(pull.outcome)
 }
 
@@ -196,7 +196,7 @@ fn sum(left: Saved, right: Saved) -> Saved {
     }
 }
 
-fn report(source: &SourceId, outcome: &PullOutcome) {
+pub(super) fn report(source: &SourceId, outcome: &PullOutcome, what: &str) {
     for remark in &outcome.remarks {
         tracing::warn!(source.id = %source, reason = %remark, "pull noticed something");
     }
@@ -210,7 +210,7 @@ fn report(source: &SourceId, outcome: &PullOutcome) {
         skipped.count = outcome.skipped,
         parked.count = outcome.parked,
         is_complete = outcome.is_complete,
-        "source pulled"
+        "{what}"
     );
 }
 

@@ -8,6 +8,15 @@ use crate::connectors::SourceConfig;
 use crate::model::{Cadence, Calendar, SourceId, Window};
 use crate::store::{Delivery, DeliveryState, SourceProgress};
 
+/// Topics are first looked for when so much of history is read: eight weeks, the baseline of trends.
+const FIRST_LOOK_BACK: TimeDelta = TimeDelta::weeks(8);
+
+/// Nor does the first look wait for history longer than this.
+const FIRST_LOOK_WAIT: TimeDelta = TimeDelta::days(1);
+
+/// Or for one that cannot be read so many times in a row.
+const FIRST_LOOK_FAILURES: u32 = 3;
+
 /// One piece of work. Listed in the order in which a ticket goes through it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -38,6 +47,8 @@ pub enum Work {
     },
     /// Hand digests to destinations.
     Deliver,
+    /// Read some of a source's history. It goes on beside all the rest.
+    Backfill(SourceId),
 }
 
 /// What is planned: the parts of the configuration that decide what is due.
@@ -125,7 +136,47 @@ pub fn due(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
     if work.is_empty() && progress.has_approximate {
         work.push(Work::Refine);
     }
+    let history = backfills(now, plan, progress, &work);
+    work.extend(history);
     work
+}
+
+/// Sources whose history is read on now. Only while nothing else keeps up with what was read already: what is due daily is
+/// never behind for the sake of years ago.
+fn backfills(now: DateTime<Utc>, plan: &Plan, progress: &Progress, work: &[Work]) -> Vec<Work> {
+    let is_beside = |one: &Work| {
+        matches!(
+            one,
+            Work::Pull(_) | Work::Index | Work::Deliver | Work::Refine
+        )
+    };
+    if !work.iter().all(is_beside) {
+        return Vec::new();
+    }
+    let sources = plan.sources.iter().filter(|source| {
+        let known = progress.sources.iter().find(|known| known.id == source.id);
+        known.is_some_and(|known| {
+            known.finished_at.is_some() && backfill_at(known).is_some_and(|at| at <= now)
+        })
+    });
+    sources
+        .map(|source| Work::Backfill(source.id.clone()))
+        .collect()
+}
+
+/// When the reading of a source's history may go on; `None` where there is nothing more to read. A failure of either way of
+/// reading holds it up, so that a helpdesk in trouble is not asked twice.
+fn backfill_at(known: &SourceProgress) -> Option<DateTime<Utc>> {
+    let backfill = known.backfill.as_ref()?;
+    if backfill.finished_at.is_some() {
+        return None;
+    }
+    Some(
+        known
+            .retry_at
+            .max(backfill.retry_at)
+            .unwrap_or(backfill.until),
+    )
 }
 
 /// Topics for arrivals, and new ones among those that have none.
@@ -137,8 +188,14 @@ fn judge(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> Vec<Work> {
     let next_discovery = progress
         .last_discovery
         .map(|last| last + plan.discover_every);
-    let is_first_ready = progress.unjudged > 0 && all_pulled_once(plan, progress);
-    if next_discovery.map_or(is_first_ready, |next| next <= now) && progress.span.is_some() {
+    let is_first_ready = progress.unjudged > 0 && all_pulled_once(now, plan, progress);
+    let is_next_ready = next_discovery.is_some_and(|next| next <= now)
+        || progress
+            .last_discovery
+            .is_some_and(|last| has_new_history(last, plan, progress));
+    if (is_next_ready || progress.last_discovery.is_none() && is_first_ready)
+        && progress.span.is_some()
+    {
         work.push(Work::Discover);
     }
     let next_review = progress.last_review.map(|last| last + plan.review_every);
@@ -166,7 +223,12 @@ pub fn next_at(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> DateTime
             .into_iter()
             .find(|at| *at > now)
     });
+    let history = plan.sources.iter().filter_map(|source| {
+        let known = progress.sources.iter().find(|known| known.id == source.id);
+        known.and_then(backfill_at)
+    });
     let soonest = pulls
+        .chain(history)
         .chain(deliveries)
         .chain(discovery)
         .chain(review)
@@ -190,11 +252,29 @@ pub fn pull_at(source: &SourceConfig, progress: &Progress) -> Option<DateTime<Ut
     source.schedule.next_after(known.finished_at?)
 }
 
-fn all_pulled_once(plan: &Plan, progress: &Progress) -> bool {
+/// Whether topics can be looked for the first time: every source was pulled, and of history there is as much as trends
+/// look back, unless that takes too long.
+fn all_pulled_once(now: DateTime<Utc>, plan: &Plan, progress: &Progress) -> bool {
     plan.sources.iter().all(|source| {
         let known = progress.sources.iter().find(|known| known.id == source.id);
-        known.is_some_and(|known| known.finished_at.is_some() || known.failures > 0)
+        known.is_some_and(|known| {
+            known.failures > 0
+                || known.finished_at.is_some()
+                    && known.backfill.as_ref().is_none_or(|backfill| {
+                        backfill.covers(now - FIRST_LOOK_BACK)
+                            || backfill.failures >= FIRST_LOOK_FAILURES
+                            || backfill.until + FIRST_LOOK_WAIT <= now
+                    })
+        })
     })
+}
+
+/// Whether the history of a source was read to its end since the last discovery.
+fn has_new_history(last: DateTime<Utc>, plan: &Plan, progress: &Progress) -> bool {
+    let is_planned = |known: &&SourceProgress| plan.sources.iter().any(|one| one.id == known.id);
+    let known = progress.sources.iter().filter(is_planned);
+    let mut backfills = known.filter_map(|known| known.backfill.as_ref());
+    backfills.any(|backfill| backfill.finished_at.is_some_and(|at| at > last))
 }
 
 fn is_due(delivery: &Delivery, now: DateTime<Utc>) -> bool {
@@ -236,7 +316,11 @@ fn close(
     for source in &plan.sources {
         let known = progress.sources.iter().find(|known| known.id == source.id);
         let complete_until = known.and_then(|known| known.complete_until);
-        if complete_until.is_none_or(|until| until < needed) {
+        let is_covered = known.is_none_or(|known| {
+            let backfill = known.backfill.as_ref();
+            backfill.is_none_or(|backfill| backfill.covers(window.start))
+        });
+        if complete_until.is_none_or(|until| until < needed) || !is_covered {
             incomplete.push(source.id.clone());
         }
     }
@@ -332,5 +416,162 @@ mod tests {
             progress.last_discovery = progress.span.map(|(_, last)| last);
         });
         assert_eq!(idle, [Work::Refine]);
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    /// A source whose daily pull began at the first hour of the 30th, and with it the reading of history.
+    fn known() -> SourceProgress {
+        let backfill = crate::store::Backfill {
+            until: at("2026-03-30T01:00:00Z"),
+            cursor: None,
+            began_at: None,
+            reached: None,
+            finished_at: None,
+            records: 0,
+            failures: 0,
+            error: None,
+            retry_at: None,
+        };
+        SourceProgress {
+            id: SourceId::from("desk"),
+            cursor: None,
+            complete_until: Some(at("2026-03-30T11:59:00Z")),
+            finished_at: Some(at("2026-03-30T12:00:00Z")),
+            failures: 0,
+            error: None,
+            retry_at: None,
+            records: 0,
+            skipped: 0,
+            parked: 0,
+            backfill: Some(backfill),
+        }
+    }
+
+    fn plan() -> Plan {
+        let text = "[[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['inbox']\n\
+                    [[digests]]\ncadence = 'daily'\nschedule = '0 7 * * *'\ngrace_minutes = 0\n";
+        let config = crate::config::Config::parse(text, ".".into(), Default::default()).unwrap();
+        Plan {
+            sources: config.sources,
+            digests: config.digests,
+            calendar: Calendar::default(),
+            discover_every: TimeDelta::hours(24),
+            review_every: TimeDelta::days(7),
+        }
+    }
+
+    /// What is due at noon of the 30th, with a discovery an hour ago and the day before closed.
+    fn with_history(change: impl FnOnce(&mut Progress, &mut SourceProgress)) -> Vec<Work> {
+        let (now, plan) = (at("2026-03-30T12:00:00Z"), plan());
+        let mut progress = Progress {
+            span: Some((now - TimeDelta::days(90), now)),
+            last_discovery: Some(now - TimeDelta::hours(1)),
+            closed: vec![plan.calendar.last_ended(Cadence::Daily, now)],
+            ..Progress::default()
+        };
+        let mut known = known();
+        change(&mut progress, &mut known);
+        progress.sources.push(known);
+        due(now, &plan, &progress)
+    }
+
+    fn history() -> Work {
+        Work::Backfill(SourceId::from("desk"))
+    }
+
+    #[test]
+    fn history_is_read_when_nothing_else_must_keep_up() {
+        assert_eq!(with_history(|_, _| ()), [history()]);
+        let beside = with_history(|progress, known| {
+            progress.last_change = 7;
+            progress.has_approximate = true;
+            known.finished_at = Some(at("2026-03-30T11:00:00Z"));
+        });
+        let pull = Work::Pull(SourceId::from("desk"));
+        assert_eq!(beside, [pull, Work::Index, history()]);
+        let behind = with_history(|progress, _| progress.without_vector = 3);
+        assert_eq!(behind, [Work::Embed]);
+        assert_eq!(
+            with_history(|progress, _| progress.unjudged = 3),
+            [Work::Assign]
+        );
+        let closing = with_history(|progress, known| {
+            progress.closed.clear();
+            known.backfill.as_mut().unwrap().reached = Some(at("2026-03-29T00:00:00Z"));
+        });
+        assert!(matches!(closing[..], [Work::Close { .. }]), "{closing:?}");
+    }
+
+    #[test]
+    fn history_waits_for_the_first_pull_and_after_failures_of_either_way() {
+        assert_eq!(
+            with_history(|_, known| known.finished_at = None),
+            [Work::Pull(SourceId::from("desk"))]
+        );
+        let later = Some(at("2026-03-30T12:01:00Z"));
+        assert!(with_history(|_, known| known.retry_at = later).is_empty());
+        let own = with_history(|_, known| known.backfill.as_mut().unwrap().retry_at = later);
+        assert!(own.is_empty());
+        let over = with_history(|_, known| {
+            known.backfill.as_mut().unwrap().finished_at = Some(at("2026-03-30T02:00:00Z"));
+        });
+        assert!(over.is_empty());
+        // Its failure does not hold up the daily pull.
+        let daily = with_history(|_, known| {
+            known.backfill.as_mut().unwrap().retry_at = later;
+            known.finished_at = Some(at("2026-03-30T11:00:00Z"));
+        });
+        assert_eq!(daily, [Work::Pull(SourceId::from("desk"))]);
+    }
+
+    #[test]
+    fn a_window_waits_for_its_history_but_not_for_ever() {
+        let closing = |reached: &str, patience_hours: u64| {
+            let mut plan = plan();
+            plan.digests[0].patience = std::time::Duration::from_secs(patience_hours * 3_600);
+            let now = at("2026-03-30T12:00:00Z");
+            let mut known = known();
+            known.backfill.as_mut().unwrap().reached = Some(at(reached));
+            let progress = Progress {
+                span: Some((now - TimeDelta::days(90), now)),
+                last_discovery: Some(now - TimeDelta::hours(1)),
+                sources: vec![known],
+                ..Progress::default()
+            };
+            let work = due(now, &plan, &progress);
+            work.into_iter().find_map(|one| match one {
+                Work::Close { incomplete, .. } => Some(incomplete.len()),
+                _ => None,
+            })
+        };
+        assert_eq!(closing("2026-03-29T00:00:00Z", 24), Some(0));
+        assert_eq!(closing("2026-03-29T00:00:01Z", 24), None);
+        assert_eq!(closing("2026-03-29T00:00:01Z", 12), Some(1));
+    }
+
+    #[test]
+    fn the_first_look_for_topics_waits_for_some_history_and_one_follows_its_end() {
+        let first = |change: fn(&mut crate::store::Backfill)| {
+            let work = with_history(|progress, known| {
+                progress.last_discovery = None;
+                progress.unjudged = 9;
+                change(known.backfill.as_mut().unwrap());
+            });
+            work.contains(&Work::Discover)
+        };
+        assert!(!first(|_| ()));
+        assert!(!first(|one| one.reached = Some(at("2026-02-04T00:00:00Z"))));
+        assert!(first(|one| one.reached = Some(at("2026-02-02T00:00:00Z"))));
+        assert!(first(|one| one.failures = 3));
+        assert!(first(|one| one.until = at("2026-03-29T11:00:00Z")));
+        let again = |finished_at: &str| {
+            let finished_at = Some(at(finished_at));
+            with_history(|_, known| known.backfill.as_mut().unwrap().finished_at = finished_at)
+        };
+        assert_eq!(again("2026-03-30T11:30:00Z"), [Work::Discover]);
+        assert!(again("2026-03-30T10:30:00Z").is_empty());
     }
 }

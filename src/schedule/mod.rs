@@ -4,6 +4,7 @@
 //! The `cron` crate reads the expressions; it never sees a zoned time, because it goes wrong around
 //! clock changes. It is fed wall-clock times, and `Schedule` resolves them itself.
 
+mod backfill;
 mod due;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use chrono_tz::Tz;
 use crate::model::{Cadence, DestinationId};
 use crate::section::Section;
 
+pub use backfill::{Standing, standing};
 pub use due::{Plan, Progress, Work, due, next_at, pull_at};
 
 /// The longest shift of a clock change that is handled, in seconds.

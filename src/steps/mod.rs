@@ -3,6 +3,7 @@
 
 mod answer;
 mod asked;
+mod backfill;
 mod close;
 mod compute;
 mod embed;
@@ -25,6 +26,7 @@ use crate::topics::{self, Params, Registry};
 
 pub use answer::{Refusal, answer, log as log_answer};
 pub use asked::count_missing;
+pub use backfill::backfill;
 pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use official::{official, own_report};
@@ -53,6 +55,16 @@ pub async fn pull(app: &App, source: &SourceId, now: DateTime<Utc>) -> anyhow::R
         PAGES_PER_ROUND,
     )
     .await?;
+    count(app, source, &outcome);
+    if outcome.is_complete {
+        let calendar = &app.config.calendar;
+        official(&app.store, connector.as_ref(), source, calendar, now).await?;
+    }
+    Ok(outcome.is_complete || outcome.failure.is_some())
+}
+
+/// What a pull did, for the metrics.
+fn count(app: &App, source: &SourceId, outcome: &ingest::PullOutcome) {
     let saved = outcome.saved;
     let counts = [
         ("new", saved.new),
@@ -69,11 +81,6 @@ pub async fn pull(app: &App, source: &SourceId, now: DateTime<Utc>) -> anyhow::R
         };
         app.metrics.records.get_or_create(&label).inc_by(count);
     }
-    if outcome.is_complete {
-        let calendar = &app.config.calendar;
-        official(&app.store, connector.as_ref(), source, calendar, now).await?;
-    }
-    Ok(outcome.is_complete || outcome.failure.is_some())
 }
 
 /// Gives conversations that are new or changed the known topic they belong to, or none.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::clock;
-use crate::schedule;
+use crate::schedule::{self, Standing};
 
 /// A source as lists show it.
 #[derive(Serialize)]
@@ -26,6 +26,14 @@ pub struct SourceRow {
     pub error: Option<String>,
     /// The newest skipped records with their reasons.
     pub newest_skipped: Vec<(String, String)>,
+    /// Records that could not be read and are tried again.
+    pub parked: u64,
+    /// Those of them that were tried most often, with their reasons.
+    pub most_tried: Vec<(String, String)>,
+    /// How the reading of history stands, where it does not come with the daily pull.
+    pub backfill: Option<Standing>,
+    /// The same in one line.
+    pub backfill_line: Option<String>,
 }
 
 /// Every configured source with its state.
@@ -41,6 +49,8 @@ pub async fn of(app: &App) -> anyhow::Result<Vec<SourceRow>> {
         let known = progress.sources.iter().find(|known| known.id == source.id);
         let next = schedule::pull_at(source, &progress).filter(|at| *at > clock::now());
         let skipped = app.store.skipped(&source.id, 20).await?;
+        let parked = app.store.parked(&source.id, 20).await?;
+        let backfill = known.and_then(|known| schedule::standing(source, known, clock::now()));
         rows.push(SourceRow {
             source: source.id.to_string(),
             records: known.map_or(0, |known| known.records),
@@ -55,6 +65,10 @@ pub async fn of(app: &App) -> anyhow::Result<Vec<SourceRow>> {
                 .into_iter()
                 .map(|(s, _)| (s.place, s.reason))
                 .collect(),
+            parked: known.map_or(0, |known| known.parked),
+            most_tried: parked.into_iter().map(|row| (row.id, row.reason)).collect(),
+            backfill_line: backfill.as_ref().map(|standing| standing.line(zone)),
+            backfill,
         });
     }
     Ok(rows)

@@ -28,8 +28,10 @@ pub struct State {
     /// The last page of a pull ends a walk over everything.
     pub has_sweep: bool,
     pub has_backfill: bool,
-    /// Pages of the backfill never come.
-    pub has_stuck_backfill: bool,
+    /// Every page of history fails like this.
+    pub fault_history: Option<PullError>,
+    /// Pages of history never come.
+    pub is_history_silent: bool,
     pub hook: Option<Hook>,
     pub condition: Condition,
     pub page_records: usize,
@@ -198,10 +200,13 @@ impl Connector for Desk {
     ) -> BoxFuture<'a, Result<Page, PullError>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
-            if self.with(|state| state.has_stuck_backfill) {
-                return Err(PullError::Transient("no answer".to_owned()));
+            if self.with(|state| state.is_history_silent) {
+                std::future::pending::<()>().await;
             }
-            self.history(cursor, until)
+            match self.with(|state| state.fault_history.clone()) {
+                Some(fault) => Err(fault),
+                None => self.history(cursor, until),
+            }
         })
     }
 
@@ -239,11 +244,12 @@ pub fn hour(hours: i64) -> DateTime<Utc> {
     start + TimeDelta::hours(hours)
 }
 
-/// So many tickets, `T001` and on, one an hour from `hour(0)`.
+/// So many tickets, `T000` and on, one at each half past.
 pub fn tickets(count: usize) -> BTreeMap<String, (DateTime<Utc>, String)> {
     let ticket = |number: usize| {
         let text = format!("the valve leaks number {number}");
-        (format!("T{number:03}"), (hour(number as i64), text))
+        let at = hour(number as i64) + TimeDelta::minutes(30);
+        (format!("T{number:03}"), (at, text))
     };
     (0..count).map(ticket).collect()
 }
