@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::connectors::{self, Connector};
 use crate::delivery::{self, Destinations};
 use crate::embed::{self, Embedder};
+use crate::hints::Hints;
 use crate::model::{Cadence, SourceId, Window};
 use crate::schedule::{self, Plan, Progress, Work};
 use crate::search::SearchIndex;
@@ -45,6 +46,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Held by a round, and for as long as a page of history is saved: what is counted does not change meanwhile.
     pub turn: Mutex<()>,
+    /// When vendors last said that something changed.
+    pub hints: Hints,
     /// Rung when there may be work before anything was planned.
     pub bell: Notify,
 }
@@ -82,6 +85,7 @@ impl App {
             link_key,
             metrics,
             turn: Mutex::new(()),
+            hints: Hints::default(),
             bell: Notify::new(),
         })
     }
@@ -113,6 +117,7 @@ impl App {
         let has_approximate = !approximate.is_empty();
         Ok(Progress {
             sources: self.store.source_progress().await?,
+            hints: self.hints.newest(),
             span: self.store.span().await?,
             without_vector: self.store.count_without_vector(&model).await?,
             is_encoder_changed: self.is_encoder_changed(has_approximate).await?,

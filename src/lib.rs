@@ -19,6 +19,7 @@ pub mod demo;
 pub mod digest;
 pub mod embed;
 pub mod export;
+pub mod hints;
 pub mod ingest;
 pub mod model;
 pub mod reconcile;

@@ -52,6 +52,15 @@ pub struct RecordLabel {
     pub outcome: &'static str,
 }
 
+/// Names what became of a source's calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HintLabel {
+    /// The source's id.
+    pub source: String,
+    /// `genuine`, `wrong`, `too_large` or `limited`.
+    pub outcome: &'static str,
+}
+
 /// Names one kind of work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WorkLabel {
@@ -85,6 +94,8 @@ pub struct Metrics {
     pub backfilled: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// Records of a source's history that are read.
     pub backfill_records: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// Calls of vendors by source and outcome.
+    pub hints: Family<HintLabel, Counter<u64, AtomicU64>>,
     /// Deliveries by state.
     pub deliveries: Family<DeliveryLabel, Gauge<i64, AtomicI64>>,
     /// Share of the counting conversations in the last closed window without a topic, in thousandths.
@@ -105,6 +116,7 @@ impl Default for Metrics {
             failures: Family::default(),
             next_try: Family::default(),
             parked: Family::default(),
+            hints: Family::default(),
             backfilled: Family::default(),
             backfill_records: Family::default(),
             deliveries: Family::default(),
@@ -160,6 +172,11 @@ impl Metrics {
             "source_next_try_seconds",
             "When a source is pulled next",
             self.next_try.clone(),
+        );
+        registry.register(
+            "source_hints",
+            "Calls of vendors that say something changed, by outcome",
+            self.hints.clone(),
         );
         registry.register(
             "source_parked",

@@ -1,6 +1,8 @@
 //! What to do next, derived from what the database says was done. Pure: after a crash the same
 //! function gives the same answer, so nothing needs to be recovered.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::DigestPlan;
@@ -16,6 +18,12 @@ const FIRST_LOOK_WAIT: TimeDelta = TimeDelta::days(1);
 
 /// Or for one that cannot be read so many times in a row.
 const FIRST_LOOK_FAILURES: u32 = 3;
+
+/// Hints make a source due no sooner after its last pull.
+const PAUSE_BETWEEN_HINTS: TimeDelta = TimeDelta::seconds(60);
+
+/// A change is shown by every helpdesk so long after its hint, at the latest; some leave out the last minute.
+const SHOWN_LATE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// One piece of work. Listed in the order in which a ticket goes through it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +79,8 @@ pub struct Plan {
 pub struct Progress {
     /// Every source that was ever pulled.
     pub sources: Vec<SourceProgress>,
+    /// When vendors last said that something changed.
+    pub hints: BTreeMap<SourceId, DateTime<Utc>>,
     /// First and last instant at which a conversation was opened.
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Texts without a vector.
@@ -249,7 +259,24 @@ pub fn pull_at(source: &SourceConfig, progress: &Progress) -> Option<DateTime<Ut
     if known.retry_at.is_some() {
         return known.retry_at;
     }
-    source.schedule.next_after(known.finished_at?)
+    let finished_at = known.finished_at?;
+    let planned = source.schedule.next_after(finished_at);
+    let hint = progress.hints.get(&source.id);
+    let hinted = hint.and_then(|hint| hinted_at(*hint, finished_at, known.complete_until));
+    planned.into_iter().chain(hinted).min()
+}
+
+/// When a source is to be pulled because its vendor said that something changed: at once, but not twice in a minute,
+/// however many hints come. A source that is not complete up to the hint yet, because it shows its changes late, is pulled
+/// again a little later.
+fn hinted_at(
+    hint: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+    complete_until: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    let is_complete = complete_until.is_some_and(|until| until >= hint);
+    let is_seen = finished_at >= hint && (is_complete || finished_at >= hint + SHOWN_LATE_MAX);
+    (!is_seen).then(|| hint.max(finished_at + PAUSE_BETWEEN_HINTS))
 }
 
 /// Whether topics can be looked for the first time: every source was pulled, and of history there is as much as trends
@@ -451,7 +478,7 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        let text = "[[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['inbox']\n\
+        let text = "[[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['inbox']\nschedule = '30 * * * *'\n\
                     [[digests]]\ncadence = 'daily'\nschedule = '0 7 * * *'\ngrace_minutes = 0\n";
         let config = crate::config::Config::parse(text, ".".into(), Default::default()).unwrap();
         Plan {
@@ -573,5 +600,41 @@ mod tests {
         };
         assert_eq!(again("2026-03-30T11:30:00Z"), [Work::Discover]);
         assert!(again("2026-03-30T10:30:00Z").is_empty());
+    }
+
+    #[test]
+    fn a_hint_makes_its_source_due_but_not_twice_in_a_minute() {
+        let hinted = |hint: &str, finished_at: &str, complete_until: &str| {
+            hinted_at(at(hint), at(finished_at), Some(at(complete_until)))
+        };
+        let day = |time: &str| format!("2026-03-30T{time}Z");
+        let (hint, noon) = (day("12:00:30"), day("12:00:00"));
+        // It waits for the minute, and where that is long over, for nothing.
+        let hour = day("11:00:00");
+        assert_eq!(hinted(&hint, &noon, &noon), Some(at(&day("12:01:00"))));
+        assert_eq!(hinted(&hint, &hour, &hour), Some(at(&hint)));
+        // A pull after it that is complete up to it is enough.
+        let after = day("12:01:00");
+        assert_eq!(hinted(&hint, &after, &hint), None);
+        // A source that shows changes late is asked once more a minute, for two.
+        assert_eq!(hinted(&hint, &after, &noon), Some(at(&day("12:02:00"))));
+        assert_eq!(hinted(&hint, &day("12:02:30"), &noon), None);
+    }
+
+    #[test]
+    fn a_hint_never_shortens_a_pause_that_was_asked_for() {
+        let later = at("2026-03-30T13:00:00Z");
+        let pulls = |retry_at| {
+            with_history(|progress, known| {
+                let hint = at("2026-03-30T11:59:50Z");
+                progress.hints = [(SourceId::from("desk"), hint)].into();
+                known.finished_at = Some(at("2026-03-30T11:46:00Z"));
+                known.complete_until = known.finished_at;
+                known.retry_at = retry_at;
+                known.backfill = None;
+            })
+        };
+        assert_eq!(pulls(None), [Work::Pull(SourceId::from("desk"))]);
+        assert!(pulls(Some(later)).is_empty());
     }
 }

@@ -8,6 +8,7 @@ mod asked;
 mod charts;
 mod error;
 mod feed;
+mod hooks;
 pub mod key;
 mod limit;
 mod links;
@@ -119,6 +120,7 @@ pub async fn serve(
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
     let most = app.config.answers.per_minute_max;
+    let calling = Arc::new(hooks::Calling::new(&app));
     let api = Router::new()
         .route("/search", get(api::search))
         .route("/topics", get(api::topics))
@@ -157,11 +159,13 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
         // Their signature lets these in; a login would keep out whom they were sent to.
         .route("/a/{token}", get(links::ask).post(links::answer))
+        .route("/hooks/{source}", post(hooks::take))
         .route("/health", get(|| async { "ok\n" }))
         .route("/style.css", get(style))
         .route("/sign-out", post(access::sign_out))
         .fallback(pages::not_found)
         .layer(middleware::map_response(secure))
+        .layer(Extension(calling))
         .layer(Extension(Arc::new(answers::Answering(Limit::new(most)))))
         .layer(Extension(Arc::new(links::Guessing(Limit::new(
             links::WRONG_PER_MINUTE_MAX,

@@ -42,6 +42,7 @@ pub async fn of(app: &App) -> anyhow::Result<Vec<SourceRow>> {
     let time = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
     let progress = schedule::Progress {
         sources: app.store.source_progress().await?,
+        hints: app.hints.newest(),
         ..Default::default()
     };
     let mut rows = Vec::new();

@@ -16,6 +16,7 @@ mod feed;
 mod golden;
 mod golden_cases;
 mod helpdesk;
+mod hooks;
 mod kill;
 mod notifiers;
 mod oauth;

@@ -1,0 +1,98 @@
+//! `POST /hooks/<source>`: a vendor says that something changed. It needs no token, because the vendor cannot have one; it
+//! must be signed with the secret that both know. Nothing is read of what it says and nothing of it is kept: a genuine
+//! call makes its source due, and only what the pull brings counts. So a replay repeats a hint, and a flood is one pull.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::error::{ApiFailure, Failure};
+use super::limit::Limit;
+use crate::app::App;
+use crate::clock;
+use crate::model::SourceId;
+use crate::telemetry::HintLabel;
+
+/// The most that a call may hold. Vendors send the whole record with it; it is only hashed.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Calls in a minute for one source, and for all together.
+const PER_MINUTE_MAX: u32 = 600;
+const ALL_PER_MINUTE_MAX: u32 = 3_000;
+
+/// Keeps the number of calls in a minute.
+pub struct Calling {
+    all: Limit,
+    each: BTreeMap<SourceId, Limit>,
+}
+
+impl Calling {
+    /// For the sources that take calls.
+    pub fn new(app: &App) -> Self {
+        let sources = app.connectors.iter();
+        let with_hook = sources.filter(|(_, connector)| connector.hook().is_some());
+        Self {
+            all: Limit::new(ALL_PER_MINUTE_MAX),
+            each: with_hook
+                .map(|(source, _)| (source.clone(), Limit::new(PER_MINUTE_MAX)))
+                .collect(),
+        }
+    }
+}
+
+/// Takes a call.
+pub async fn take(
+    State(app): State<Arc<App>>,
+    Extension(calling): Extension<Arc<Calling>>,
+    Path(source): Path<String>,
+    request: Request,
+) -> Result<Response, ApiFailure> {
+    let now = clock::now();
+    let source = SourceId(source);
+    let hook = app
+        .connectors
+        .get(&source)
+        .and_then(|connector| connector.hook());
+    let Some((hook, limit)) = hook.zip(calling.each.get(&source)) else {
+        return Err(Failure::NotFound("source that takes calls").into());
+    };
+    if !calling.all.take(now) || !limit.take(now) {
+        count(&app, &source, "limited");
+        let sentence = "too many calls in a minute; the source is pulled anyway";
+        return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, sentence).into());
+    }
+    let (parts, body) = request.into_parts();
+    // Also when the connection breaks half-way; nobody hears the answer then.
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        count(&app, &source, "too_large");
+        let sentence = "a call may hold a mebibyte at most";
+        return Err(Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, sentence).into());
+    };
+    if !hook.is_genuine(|name| header(&parts.headers, name), &body, now) {
+        count(&app, &source, "wrong");
+        let sentence = "the signature does not fit; check that both sides have the same secret";
+        return Err(Failure::Refused(StatusCode::UNAUTHORIZED, sentence).into());
+    }
+    count(&app, &source, "genuine");
+    if app.hints.note(&source, now) {
+        app.bell.notify_one();
+    }
+    Ok((StatusCode::ACCEPTED, "noted\n").into_response())
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn count(app: &App, source: &SourceId, outcome: &'static str) {
+    let label = HintLabel {
+        source: source.to_string(),
+        outcome,
+    };
+    app.metrics.hints.get_or_create(&label).inc();
+}
