@@ -66,9 +66,10 @@ impl App {
         }
         let embedder = embed::build(&config.embed, &config.ingest.default_language)
             .context("starting the encoder")?;
+        let vault = config.vault();
         let mut connectors = BTreeMap::new();
         for source in &config.sources {
-            let connector = connectors::build(source, config.calendar)
+            let connector = connectors::build(source, config.calendar, &vault)
                 .with_context(|| format!("source {}", source.id))?;
             connectors.insert(source.id.clone(), connector);
         }

@@ -276,7 +276,7 @@ pub async fn doctor(config: Config, json: bool) -> anyhow::Result<()> {
             &format!("source {}", source.id),
             source_state(source, known, &config),
         ));
-        let connector = crate::connectors::build(source, config.calendar)?;
+        let connector = crate::connectors::build(source, config.calendar, &config.vault())?;
         let remarks = match connector.check(clock::now()).await {
             Ok(remarks) => remarks,
             Err(error) => vec![error.to_string()],

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::{Table, Value};
 
 use crate::connectors::SourceConfig;
+use crate::connectors::vault::Vault;
 use crate::delivery::DestinationConfig;
 use crate::digest::Team;
 use crate::model::{Cadence, Calendar, DestinationId, WeekStart};
@@ -16,6 +17,9 @@ use crate::schedule::DigestPlan;
 use crate::section::Section;
 pub use crate::section::{Problem, Reading};
 
+/// Fewer letters are no key.
+const SEAL_KEY_MIN: usize = 32;
+
 /// The checked configuration of one daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -23,6 +27,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Time zone and first day of the week.
     pub calendar: Calendar,
+    /// What secrets that servers hand out are sealed with.
+    pub seal_key: Option<SecretString>,
     /// A PostgreSQL address; without one, SQLite in the data folder.
     pub database_url: Option<SecretString>,
     /// Pages and API.
@@ -68,6 +74,11 @@ impl Config {
         }
         teams.sort_by(|a, b| a.0.name.cmp(&b.0.name));
         teams
+    }
+
+    /// Where secrets are kept that servers hand out.
+    pub fn vault(&self) -> Vault {
+        Vault::new(self.data_dir.join("tokens"), self.seal_key.clone())
     }
 
     /// The destinations that get digests of a cadence.
@@ -142,6 +153,7 @@ impl Config {
                 _ => None,
             },
         );
+        let seal_key = seal_key(&mut root);
         let mut database = root.section("database");
         let database_url = database.optional_secret("url");
         database.finish();
@@ -166,6 +178,7 @@ impl Config {
         let config = Self {
             data_dir,
             calendar: Calendar { zone, week_start },
+            seal_key,
             database_url,
             web: crate::web::WebConfig::read(root.section("web")),
             answers: crate::answers::AnswersConfig::read(root.section("answers")),
@@ -188,6 +201,18 @@ impl Config {
         root.finish();
         config
     }
+}
+
+/// A key that is short could be guessed from the files that it sealed.
+fn seal_key(root: &mut Section<'_>) -> Option<SecretString> {
+    let key = root.optional_secret("seal_key")?;
+    let letters = key.expose_secret().chars().count();
+    if letters < SEAL_KEY_MIN {
+        let message = format!("the key has {letters} letters, so it could be guessed");
+        let hint = format!("give at least {SEAL_KEY_MIN}, such as from: openssl rand -hex 32");
+        root.problem("seal_key_env", message, hint);
+    }
+    Some(key)
 }
 
 /// Destinations with the same filter are one team: it has the name that is given, else the id of the first of them.
@@ -299,5 +324,41 @@ fn set(table: &mut Table, keys: &[String], value: Value) {
                 set(inner, rest, value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SourceId;
+
+    fn parse(key: &str) -> Result<Config, Vec<Problem>> {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = [("SEAL".to_owned(), key.to_owned())].into();
+        let text = "data_dir = 'data'\nseal_key_env = 'SEAL'";
+        Config::parse(text, folder.keep(), environment)
+    }
+
+    #[test]
+    fn what_servers_hand_out_is_sealed_in_the_data_folder() {
+        let config = parse(&"k".repeat(32)).unwrap();
+        let (desk, token) = (SourceId::from("desk"), SecretString::from("token"));
+        config.vault().save(&desk, &token).unwrap();
+        let files = std::fs::read_dir(config.data_dir.join("tokens")).unwrap();
+        assert_eq!(files.count(), 1);
+        let loaded = config.vault().load(&desk).unwrap().unwrap();
+        assert_eq!(loaded.expose_secret(), "token");
+        std::fs::remove_dir_all(config.data_dir.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_short_key_is_refused_without_being_shown() {
+        let problems = parse("short-key").unwrap_err();
+        let shown = format!("{}", problems[0]);
+        assert!(
+            shown.starts_with("seal_key_env: the key has 9 letters"),
+            "{shown}"
+        );
+        assert!(!shown.contains("short-key"), "{shown}");
     }
 }

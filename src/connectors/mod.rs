@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 use crate::model::{Calendar, Record, ReportBasis, SourceId, Window};
 use crate::schedule::Schedule;
 use crate::section::Section;
+use vault::Vault;
 
 /// A position in a source. Opaque: only its connector reads inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,7 +307,11 @@ impl SourceConfig {
 }
 
 /// Makes the connector of a source.
-pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dyn Connector>> {
+pub fn build(
+    config: &SourceConfig,
+    calendar: Calendar,
+    vault: &Vault,
+) -> anyhow::Result<Box<dyn Connector>> {
     let source = config.id.clone();
     Ok(match &config.kind {
         SourceKind::RequestTracker(tracker) => Box::new(request_tracker::RequestTracker::new(
@@ -316,10 +321,7 @@ pub fn build(config: &SourceConfig, calendar: Calendar) -> anyhow::Result<Box<dy
         SourceKind::Zendesk(config) => {
             Box::new(zendesk::Zendesk::new(source, config.as_ref().clone())?)
         }
-        SourceKind::System(system) => {
-            let vault = vault::Vault::new(std::path::PathBuf::new(), None);
-            Box::new(engine::Engine::new(system.clone(), &vault)?)
-        }
+        SourceKind::System(system) => Box::new(engine::Engine::new(system.clone(), vault)?),
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))
         }
@@ -416,7 +418,7 @@ mod tests {
         assert_eq!(format!("{zendesk:?}"), format!("{default:?}"));
         for source in &config.sources {
             assert!(!format!("{source:?}").contains("hidden"));
-            build(source, Calendar::default()).unwrap();
+            build(source, Calendar::default(), &config.vault()).unwrap();
         }
     }
 
