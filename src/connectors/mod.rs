@@ -9,6 +9,7 @@ pub mod file;
 pub mod freshdesk;
 pub mod hook;
 pub mod http;
+pub mod imap;
 mod json;
 pub mod request_tracker;
 pub mod vault;
@@ -229,6 +230,8 @@ pub struct SourceConfig {
 pub enum SourceKind {
     /// JSONL and CSV files, or a watched folder.
     Files(file::FilesConfig),
+    /// A shared mailbox over IMAP.
+    Imap(Box<imap::ImapConfig>),
     /// Request Tracker 5.
     RequestTracker(Box<request_tracker::RequestTrackerConfig>),
     /// Zendesk Support.
@@ -243,7 +246,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND];
 /// The names of the kinds, as the configuration has them.
 fn kinds() -> Vec<&'static str> {
     let systems = SYSTEMS.iter().map(|kind| kind.name);
-    let mut names: Vec<_> = ["files", "request_tracker", "zendesk"]
+    let mut names: Vec<_> = ["files", "imap", "request_tracker", "zendesk"]
         .into_iter()
         .chain(systems)
         .collect();
@@ -272,6 +275,7 @@ impl SourceConfig {
         let kind = section.required_text("kind", &hint);
         let kind = match kind.as_str() {
             "files" => SourceKind::Files(file::FilesConfig::read(&mut section)),
+            "imap" => SourceKind::Imap(Box::new(imap::ImapConfig::read(&mut section, zone))),
             "request_tracker" => {
                 let config = request_tracker::RequestTrackerConfig::read(&mut section, zone);
                 SourceKind::RequestTracker(Box::new(config))
@@ -314,6 +318,7 @@ pub fn build(
 ) -> anyhow::Result<Box<dyn Connector>> {
     let source = config.id.clone();
     Ok(match &config.kind {
+        SourceKind::Imap(config) => Box::new(imap::Imap::new(source, config.as_ref().clone())?),
         SourceKind::RequestTracker(tracker) => Box::new(request_tracker::RequestTracker::new(
             source,
             tracker.as_ref().clone(),
@@ -358,8 +363,8 @@ mod tests {
     use crate::config::Config;
 
     fn parse(text: &str) -> Result<Config, Vec<String>> {
-        let variables =
-            ["RT_TOKEN", "ZENDESK_SECRET"].map(|name| (name.to_owned(), "hidden".into()));
+        let variables = ["RT_TOKEN", "ZENDESK_SECRET", "IMAP_PASSWORD"]
+            .map(|name| (name.to_owned(), "hidden".into()));
         Config::parse(
             text,
             PathBuf::from("/etc/groundswell"),
@@ -391,8 +396,8 @@ mod tests {
     #[test]
     fn the_documented_settings_are_known_and_show_the_defaults() {
         let config = parse(&examples().concat()).unwrap();
-        let [files, tracker, zendesk] = config.sources.as_slice() else {
-            panic!("three examples")
+        let [files, mailbox, tracker, zendesk] = config.sources.as_slice() else {
+            panic!("four examples")
         };
         let SourceKind::Files(files) = &files.kind else {
             panic!("{files:?}")
@@ -403,6 +408,13 @@ mod tests {
             ..file::FilesConfig::default()
         };
         assert_eq!(format!("{files:?}"), format!("{default:?}"));
+        let SourceKind::Imap(mailbox) = &mailbox.kind else {
+            panic!("{mailbox:?}")
+        };
+        let login = imap::Login::Password("hidden".to_owned().into());
+        let mut default = imap::ImapConfig::new("imap.example.com", "support@example.com", login);
+        default.reading.team_domains = vec!["example.com".to_owned()];
+        assert_eq!(format!("{mailbox:?}"), format!("{default:?}"));
         let SourceKind::RequestTracker(tracker) = &tracker.kind else {
             panic!("{tracker:?}")
         };
@@ -463,6 +475,17 @@ mod tests {
             [[sources]]
             id = \"x\"
             kind = \"fax\"
+            [[sources]]
+            id = \"m\"
+            kind = \"imap\"
+            host = \"imap.example.com\"
+            user = \"support\"
+            tls = \"none\"
+            folders = []
+            team_addresses = [\"Anna\"]
+            category_from = \"field:1\"
+            link_template = \"https://mail.example.com\"
+            password = \"in the open\"
         ";
         let expected = [
             "sources[0].columns.words: is not one of our fields",
@@ -476,6 +499,12 @@ mod tests {
             "sources[2].category_field: \"topic\" is not known",
             "sources[2].client_id: there must be one complete way to log in",
             "sources[3].kind: \"fax\" is not known",
+            "sources[4].category_from: \"field:1\" is not known",
+            "sources[4].folders: names no folder",
+            "sources[4].link_template: is no address with {message_id} in it",
+            "sources[4].password: a secret must not stand in the configuration",
+            "sources[4].team_addresses[0]: is not a mail address",
+            "sources[4].tls: would send the password and all mails unprotected",
         ];
         assert_eq!(parse(text).unwrap_err(), expected);
     }

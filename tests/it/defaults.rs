@@ -10,6 +10,7 @@ const DEFAULTS: &str = include_str!("../../config/default.toml");
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     let secrets = [
         "RT_TOKEN",
+        "IMAP_PASSWORD",
         "ZENDESK_SECRET",
         "HOOK_SECRET",
         "SMTP_PASSWORD",
@@ -73,7 +74,7 @@ fn the_examples_are_right() {
             config.destinations.len(),
             config.digests.len()
         ),
-        (3, 8, 1)
+        (4, 8, 1)
     );
 }
 

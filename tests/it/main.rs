@@ -17,6 +17,7 @@ mod golden;
 mod golden_cases;
 mod helpdesk;
 mod hooks;
+mod imap_real;
 mod kill;
 mod notifiers;
 mod oauth;

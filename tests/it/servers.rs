@@ -43,7 +43,7 @@ fn servers_listen_where_their_variables_say() {
         let url = url::Url::parse(&value).unwrap();
         assert_listens(name, url.host_str().unwrap(), url.port().unwrap());
     }
-    for name in ["SMTP_PORT", "IMAP_PORT"] {
+    for name in ["SMTP_PORT", "IMAP_PORT", "IMAPS_PORT", "LMTP_PORT"] {
         let Some(port) = variable(name) else { continue };
         assert_listens(name, "127.0.0.1", port.parse().unwrap());
     }

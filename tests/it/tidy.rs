@@ -25,8 +25,13 @@ const LONG_FILES: [(&str, &str); 3] = [
 const ASKED_ONLY: [&str; 1] = ["src/topics/terms.rs"];
 
 /// The pure core: no clock, no randomness, no files, no network, no SQL, nothing async.
-const PURE: [&str; 17] = [
+const PURE: [&str; 22] = [
     "src/answers/",
+    "src/connectors/imap/conversation.rs",
+    "src/connectors/imap/folders.rs",
+    "src/connectors/imap/head.rs",
+    "src/connectors/imap/mail.rs",
+    "src/connectors/imap/thread.rs",
     "src/model/",
     "src/ingest/clean.rs",
     "src/ingest/html.rs",
@@ -60,7 +65,7 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// A crate, and the folders that may name it.
-const HOMES: [(&str, &[&str]); 6] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("sqlx::", &["src/store/"]),
     ("tokio::spawn(", &["src/daemon.rs"]),
     ("tantivy::", &["src/search/"]),
@@ -70,6 +75,9 @@ const HOMES: [(&str, &[&str]); 6] = [
         &["src/connectors/", "src/delivery/", "src/embed/"],
     ),
     ("lettre::", &["src/delivery/"]),
+    ("async_imap::", &["src/connectors/imap/"]),
+    ("mail_parser::", &["src/connectors/imap/"]),
+    ("tokio_rustls::", &["src/connectors/imap/"]),
 ];
 
 fn root() -> PathBuf {

@@ -1,5 +1,6 @@
 # Mail out and in: Exim takes submissions (STARTTLS, then AUTH PLAIN) and hands them by LMTP to
-# Dovecot, where the tests read them over IMAP. Nothing leaves the machine.
+# Dovecot, where the tests read them over IMAP. Shared mailboxes of our own connector lie there too. Nothing leaves
+# the machine.
 
 packages_mail() {
   missing_packages exim4-daemon-light dovecot-imapd dovecot-lmtpd openssl
@@ -8,17 +9,18 @@ packages_mail() {
 install_mail() { :; }
 
 start_mail() {
-  local folder="$RUN/mail" smtp imap lmtp
+  local folder="$RUN/mail" smtp imap imaps lmtp
   rm -rf "$folder"
   mkdir -p "$folder"/{spool,log,run,state,box}
   chown Debian-exim "$folder/spool" "$folder/log"
   chown mail:mail "$folder/box"
   reserve_port; smtp=$port
   reserve_port; imap=$port
+  reserve_port; imaps=$port
   reserve_port; lmtp=$port
   make_certificate "$folder"
   echo 'digest@support.test:{PLAIN}digest-password' > "$folder/users"
-  local values=("FOLDER=$folder" "SMTP_PORT=$smtp" "IMAP_PORT=$imap" "LMTP_PORT=$lmtp")
+  local values=("FOLDER=$folder" "SMTP_PORT=$smtp" "IMAP_PORT=$imap" "IMAPS_PORT=$imaps" "LMTP_PORT=$lmtp")
   fill "$SERVERS/dovecot.conf" "$folder/dovecot.conf" "${values[@]}"
   fill "$SERVERS/exim.conf" "$folder/exim.conf" "${values[@]}"
 
@@ -37,6 +39,10 @@ start_mail() {
   publish IMAP_PORT "$imap"
   publish IMAP_USER digest@support.test
   publish IMAP_PASSWORD digest-password
+  publish IMAPS_PORT "$imaps"
+  publish LMTP_PORT "$lmtp"
+  publish MAILBOX_DOMAIN support.test
+  publish MAILBOX_PASSWORD support-password
 }
 
 # A certificate authority of our own and a server certificate from it. One self-signed certificate
