@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::date;
 
+/// No helpdesk has records of the year 5138; larger numbers are milliseconds.
+const MILLISECONDS_FROM: f64 = 100_000_000_000.0;
+
 /// Text, or a number as text; nothing for missing, null and empty.
 pub fn text(value: &Value, name: &str) -> Option<String> {
     plain(value.get(name)?)
@@ -44,6 +47,22 @@ pub fn time(value: &Value, name: &str) -> Option<DateTime<Utc>> {
         .filter(|instant| instant.timestamp() != 0)
 }
 
+/// An instant as a number or as text of digits: seconds since 1970, also with decimals, or milliseconds.
+pub fn unix(value: &Value, name: &str) -> Option<DateTime<Utc>> {
+    let value = value.get(name)?;
+    let from_text = || value.as_str().and_then(|text| text.trim().parse().ok());
+    let number = value.as_f64().or_else(from_text)?;
+    let seconds = if number >= MILLISECONDS_FROM {
+        number / 1_000.0
+    } else {
+        number
+    };
+    let micros = (seconds * 1_000_000.0).round();
+    (1.0..=7.3e15)
+        .contains(&micros)
+        .then(|| DateTime::from_timestamp_micros(micros as i64))?
+}
+
 /// A list; empty when it is missing or none.
 pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value
@@ -70,5 +89,22 @@ mod tests {
         assert_eq!(text(&value, "f").as_deref(), Some("true"));
         assert_eq!(time(&value, "t"), None);
         assert!(list(&value, "a").is_empty());
+    }
+
+    #[test]
+    fn numbers_are_instants_in_seconds_or_milliseconds() {
+        let value = json!({"s": 1_772_442_000, "ms": 1_772_442_000_000_i64, "d": 1_772_442_000.25, "t": "1772442000000",
+            "zero": 0, "null": null, "word": "soon", "date": "2026-03-02T09:00:00Z"});
+        let whole: DateTime<Utc> = "2026-03-02T09:00:00Z".parse().unwrap();
+        for name in ["s", "ms", "t"] {
+            assert_eq!(unix(&value, name), Some(whole), "{name}");
+        }
+        assert_eq!(
+            unix(&value, "d"),
+            Some(whole + chrono::TimeDelta::milliseconds(250))
+        );
+        for name in ["zero", "null", "word", "date", "missing"] {
+            assert_eq!(unix(&value, name), None, "{name}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Which field of a record is the official category, the product or the account: a path that a person writes. Pure.
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::connectors::json;
 use crate::section::Section;
@@ -121,6 +122,18 @@ pub fn word(value: &Value) -> Option<String> {
 /// The words of a list, such as tags, whatever the form of its entries.
 pub fn words(record: &Value, name: &str) -> Vec<String> {
     json::list(record, name).iter().filter_map(word).collect()
+}
+
+/// How these fields of a row look, as a hash: for rows that are listed again and again, of which most stay as they are.
+pub fn state(row: &Value, names: &[&str]) -> u32 {
+    let mut hash = Sha256::new();
+    for name in names {
+        let value = row.get(name).unwrap_or(&Value::Null);
+        hash.update(value.to_string().as_bytes());
+        hash.update([0]);
+    }
+    let hash = hash.finalize();
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
 fn tagged(tags: &Value, start: &str) -> Option<String> {

@@ -8,6 +8,7 @@ mod api;
 mod auth;
 mod budget;
 mod fields;
+mod looks;
 mod paging;
 mod request;
 mod settings;
@@ -33,7 +34,7 @@ pub use api::{Account, Api, rows_of};
 pub use auth::Credentials;
 pub use budget::Rate;
 pub(super) use budget::told;
-pub use fields::{FieldPath, word, words};
+pub use fields::{FieldPath, state, word, words};
 pub use paging::{Paging, Place, Position};
 pub use request::Request;
 pub use settings::{Kind, Setting, Settings, Usual};
@@ -59,6 +60,8 @@ const SLICE: TimeDelta = TimeDelta::days(30);
 pub enum Read {
     /// It, or that it is gone.
     Record(Record),
+    /// Several at once, such as all that a merge took away.
+    Records(Vec<Record>),
     /// It is none of ours, such as a pull request among issues.
     Nothing,
     /// It makes no sense; why, without the customer's words.
@@ -356,11 +359,19 @@ impl Engine {
             page.sweep = Some(Sweep {
                 started_at,
                 present,
-                prefix: prefix.to_owned(),
+                prefix: if stream.scope.is_empty() {
+                    prefix.to_owned()
+                } else {
+                    stream.scope.clone()
+                },
                 is_over: next.is_none(),
             });
         } else {
-            let wanted = latest(touched.iter().filter(|(row, _)| !walk.knows(stream, row)));
+            let wanted = latest(
+                touched
+                    .iter()
+                    .filter(|(row, _)| !walk.knows(stream, row, api.now)),
+            );
             let reads = wanted.iter().map(|(row, value)| {
                 let seen = Seen {
                     row: Some(value),
@@ -466,6 +477,7 @@ impl Engine {
         };
         match result {
             Ok(Read::Record(record)) => page.records.push(record),
+            Ok(Read::Records(records)) => page.records.extend(records),
             Ok(Read::Nothing) => {}
             Ok(Read::Broken(reason)) => page.skipped.push(skipped(reason)),
             Err(Failure::Forbidden(_)) => {

@@ -29,6 +29,8 @@ pub struct Setting {
     pub is_secret: bool,
     /// Whether it may be left out.
     pub is_optional: bool,
+    /// Whether it is a list of texts.
+    pub is_list: bool,
 }
 
 impl Setting {
@@ -39,6 +41,7 @@ impl Setting {
             ask,
             is_secret: false,
             is_optional: false,
+            is_list: false,
         }
     }
 
@@ -49,6 +52,7 @@ impl Setting {
             ask,
             is_secret: true,
             is_optional: false,
+            is_list: false,
         }
     }
 
@@ -59,6 +63,15 @@ impl Setting {
             ask,
             is_secret: false,
             is_optional: true,
+            is_list: false,
+        }
+    }
+
+    /// A list of texts that must be given.
+    pub const fn list(key: &'static str, ask: &'static str) -> Self {
+        Self {
+            is_list: true,
+            ..Self::needed(key, ask)
         }
     }
 }

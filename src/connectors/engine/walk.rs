@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::looks::Looks;
 use super::paging::{Paging, Position};
 use crate::connectors::PullError;
 
@@ -46,7 +47,8 @@ pub enum Follow {
     /// Newest first, without a bound: read down to where the last run began. Each page is written at once; only a run
     /// that came down to the overlap moves the place where the next one may stop.
     Newest,
-    /// What was made between two times, read again for some days: notes come after the call.
+    /// What was made between two times, read again for some days: notes come after the call. A row that says how it looks
+    /// is not read whole each time.
     Trailing {
         /// For so long.
         again: TimeDelta,
@@ -77,6 +79,8 @@ pub struct Stream {
     pub is_404_empty: bool,
     /// Pages after which the server refuses; the walk starts anew behind what it has.
     pub pages_max: Option<u32>,
+    /// Start of the ids that a sweep covers, where only the configuration knows it; else empty.
+    pub scope: String,
 }
 
 impl Stream {
@@ -94,6 +98,7 @@ impl Stream {
             items,
             is_404_empty: false,
             pages_max: None,
+            scope: String::new(),
         }
     }
 
@@ -130,6 +135,8 @@ pub struct Touched {
     pub at: Option<DateTime<Utc>>,
     /// The row's place in a list that goes by keys; the log's id.
     pub key: Option<String>,
+    /// How the row of a call looks, by a hash of what may change in it.
+    pub look: Option<u32>,
 }
 
 impl Touched {
@@ -139,6 +146,7 @@ impl Touched {
             id: id.into(),
             at,
             key: None,
+            look: None,
         }
     }
 }
@@ -169,6 +177,9 @@ pub struct Walk {
     /// Records of the overlap that were read once they had settled, with their stamps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     settled: BTreeMap<String, i64>,
+    /// Calls that are listed again and again.
+    #[serde(default, skip_serializing_if = "Looks::is_empty")]
+    looks: Looks,
     /// Whether the run is over.
     #[serde(default)]
     pub is_done: bool,
@@ -231,6 +242,7 @@ impl Walk {
                 }
             }
         }
+        self.looks.forget_before(self.from.unwrap_or(now));
         let from = self.from.map_or(i64::MIN, |from| from.timestamp_micros());
         if !matches!(stream.follow, Follow::Log { .. }) {
             self.settled.retain(|_, stamp| *stamp >= from);
@@ -277,9 +289,10 @@ impl Walk {
     }
 
     /// Whether a row was read before and cannot have changed since.
-    pub fn knows(&self, stream: &Stream, row: &Touched) -> bool {
+    pub fn knows(&self, stream: &Stream, row: &Touched, now: DateTime<Utc>) -> bool {
         match stream.follow {
-            Follow::Trailing { .. } | Follow::Sweep { .. } => false,
+            Follow::Sweep { .. } => false,
+            Follow::Trailing { .. } => self.looks.knows(row, now),
             Follow::Log { .. } => row
                 .key
                 .as_ref()
@@ -380,11 +393,12 @@ impl Walk {
                 .retain(|_, id| id.saturating_add(overlap) > last);
             return;
         }
-        if matches!(
-            stream.follow,
-            Follow::Trailing { .. } | Follow::Sweep { .. } | Follow::Token
-        ) {
-            return;
+        match stream.follow {
+            Follow::Trailing { .. } => {
+                return self.looks.remember(turned.rows, turned.parked, now);
+            }
+            Follow::Sweep { .. } | Follow::Token => return,
+            _ => {}
         }
         for row in read {
             match row.at {
