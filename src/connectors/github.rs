@@ -1,0 +1,568 @@
+//! GitHub issues, of one or several repositories: issues and comments by the time of their last change, oldest first.
+//!
+//! Facts (docs.github.com/rest/issues): pull requests stand among the issues; the list shows only open ones unless told
+//! otherwise; `since` includes its own second; a transferred issue answers with the address of its new place, a deleted
+//! one with 410, and neither shows in a list; a comment changes its issue, yet issues with many comments are read once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::SecondsFormat;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::engine::{
+    Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
+    Stream, System, Touched, Usual, word, words,
+};
+use super::hook::{Scheme, Signature};
+use super::http::Failure;
+use super::json;
+use crate::model::{
+    Author, Conversation, ConversationKey, Message, Record, SourceId, Text, Visibility,
+};
+use crate::section::Section;
+
+/// GitHub in the table of systems.
+pub const KIND: Kind = Kind {
+    name: "github",
+    title: "GitHub issues",
+    settings: &[
+        Setting::list("repositories", "the repositories, as owner/name"),
+        Setting::secret(
+            "token",
+            "a fine-grained token that may read the issues of these repositories",
+        ),
+    ],
+    read,
+    usual: Usual {
+        category: "type",
+        sweep_days: 7,
+        ..Usual::at("https://api.github.com")
+    },
+};
+
+/// The version of the API that this is written for.
+const VERSION: &str = "2022-11-28";
+
+/// Whose words are the team's, by the author's association with the repository.
+const TEAM: [&str; 3] = ["OWNER", "MEMBER", "COLLABORATOR"];
+
+/// The issues of some repositories.
+#[derive(Debug)]
+pub struct GitHub {
+    settings: Settings,
+    repositories: Vec<String>,
+}
+
+fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
+    let repositories = section.list("repositories");
+    let hint = "name them as owner/name, such as repositories = [\"example/heater\"]";
+    if repositories.is_empty() {
+        section.problem("repositories", "is missing", hint);
+    }
+    for name in &repositories {
+        let is_name = name
+            .split_once('/')
+            .is_some_and(|(owner, name)| is_plain(owner) && is_plain(name));
+        if !is_name {
+            section.problem(
+                "repositories",
+                format!("\"{name}\" is not a repository"),
+                hint,
+            );
+        }
+    }
+    let hint = "name the variable that holds the token, such as token_env = \"GITHUB_TOKEN\"";
+    settings.credentials = Credentials::bearer(section.secret("token", hint));
+    Arc::new(GitHub::new(settings, repositories))
+}
+
+fn is_plain(part: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !part.is_empty() && part.chars().all(is_letter)
+}
+
+impl GitHub {
+    /// The issues of these repositories.
+    pub fn new(settings: Settings, repositories: Vec<String>) -> Self {
+        Self {
+            settings,
+            repositories,
+        }
+    }
+
+    async fn issue<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
+        let Some((repository, number)) = id.split_once('#') else {
+            return Err(Failure::NotFound);
+        };
+        let path = format!("repos/{repository}/issues/{number}");
+        let listed = seen.row.filter(|_| seen.stream.starts_with("issues "));
+        let fetched;
+        let issue = match listed {
+            Some(row) => row,
+            None => {
+                fetched = api.get(Request::get(&path)).await?;
+                if let Some(place) = self.moved(api, &fetched, repository, number).await? {
+                    return Ok(Read::Record(self.gone(api, id, place)));
+                }
+                &fetched
+            }
+        };
+        if is_pull_request(issue) {
+            return Ok(Read::Nothing);
+        }
+        let comments = if json::number(issue, "comments") == Some(0) {
+            Vec::new()
+        } else {
+            let request = Request::get(format!("{path}/comments")).with("per_page", 100);
+            api.all(request, Paging::LinkHeader, "").await?
+        };
+        // An issue that was never closed was never opened again.
+        let events = if json::text(issue, "closed_at").is_some() || was_reopened(issue) {
+            let request = Request::get(format!("{path}/events")).with("per_page", 100);
+            api.all(request, Paging::LinkHeader, "").await?
+        } else {
+            Vec::new()
+        };
+        let key = self.key(id);
+        Ok(
+            match conversation(key, issue, &comments, &events, &self.settings) {
+                Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
+                Err(reason) => Read::Broken(reason),
+            },
+        )
+    }
+
+    /// Where an issue is now, when the address of the old place led to another one.
+    async fn moved(
+        &self,
+        api: Api<'_>,
+        issue: &Value,
+        repository: &str,
+        number: &str,
+    ) -> Result<Option<String>, Failure> {
+        let Some(place) = place(issue) else {
+            return Ok(None);
+        };
+        if place.eq_ignore_ascii_case(&format!("{repository}#{number}")) {
+            return Ok(None);
+        }
+        // A repository that was renamed answers under its old name, too, with the same numbers.
+        let now = api
+            .get(Request::get(format!("repos/{repository}")))
+            .await
+            .map(|one| json::text(&one, "full_name"))?;
+        let is_renamed =
+            now.is_some_and(|name| place.eq_ignore_ascii_case(&format!("{name}#{number}")));
+        Ok((!is_renamed).then_some(place))
+    }
+
+    /// A transferred issue goes on in its new place, if that is one of ours.
+    fn gone(&self, api: Api<'_>, id: &str, place: String) -> Record {
+        let (key, at) = (self.key(id), api.now);
+        let repository = place.split('#').next().unwrap_or_default();
+        let ours = self
+            .repositories
+            .iter()
+            .find(|one| one.eq_ignore_ascii_case(repository));
+        match (ours, place.rsplit_once('#')) {
+            (Some(ours), Some((_, number))) => Record::Merged {
+                key,
+                into: format!("{ours}#{number}"),
+                at,
+            },
+            _ => Record::Deleted { key, at },
+        }
+    }
+
+    fn key(&self, id: &str) -> ConversationKey {
+        ConversationKey {
+            source: SourceId::clone(&self.settings.source),
+            id: id.to_owned(),
+        }
+    }
+
+    fn streams_of(&self, repository: &str) -> Vec<Stream> {
+        let list = |name: &str, follow| {
+            Stream::new(
+                format!("{name} {repository}"),
+                follow,
+                Paging::LinkHeader,
+                "",
+            )
+        };
+        let mut streams = vec![
+            list("issues", Follow::Since),
+            list("comments", Follow::Since),
+        ];
+        if !self.settings.sweep.is_zero() {
+            let every = self.settings.sweep;
+            streams.push(Stream {
+                scope: format!("{repository}#"),
+                ..list("sweep", Follow::Sweep { every, prefix: "" })
+            });
+        }
+        streams
+    }
+}
+
+impl System for GitHub {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        self.repositories
+            .iter()
+            .flat_map(|repository| self.streams_of(repository))
+            .collect()
+    }
+
+    fn list(&self, stream: &Stream, span: &Span) -> Request {
+        let (name, repository) = stream.name.split_once(' ').unwrap_or((&stream.name, ""));
+        let since = span.from.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let list = |path: &str, sort: &str| {
+            Request::get(format!("repos/{repository}/{path}"))
+                .with("sort", sort)
+                .with("direction", "asc")
+                .with("per_page", self.settings.page_records)
+        };
+        match name {
+            "comments" => list("issues/comments", "updated").with("since", since),
+            "sweep" => list("issues", "created").with("state", "all"),
+            _ => list("issues", "updated")
+                .with("state", "all")
+                .with("since", since),
+        }
+    }
+
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        let (name, repository) = stream.name.split_once(' ').unwrap_or((&stream.name, ""));
+        let number = if name == "comments" {
+            if is_of_pull_request(row) {
+                return Ok(None);
+            }
+            let issue = json::text(row, "issue_url").ok_or("the comment names no issue")?;
+            issue.rsplit('/').next().unwrap_or_default().to_owned()
+        } else {
+            if is_pull_request(row) {
+                return Ok(None);
+            }
+            json::text(row, "number").ok_or("the issue has no number")?
+        };
+        let at = json::time(row, "updated_at").ok_or("updated_at is missing or not a date-time")?;
+        Ok(Some(Touched::new(
+            format!("{repository}#{number}"),
+            Some(at),
+        )))
+    }
+
+    fn read<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>> {
+        Box::pin(self.issue(api, id, seen))
+    }
+
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let (mut remarks, mut rows) = (Vec::new(), Vec::new());
+            for repository in &self.repositories {
+                let path = format!("repos/{repository}/issues");
+                match api
+                    .optional(Request::get(path).with("per_page", 30))
+                    .await?
+                {
+                    Some(Value::Array(found)) => rows.extend(found),
+                    Some(_) => {}
+                    None => remarks.push(format!(
+                        "the repository {repository} is not there, or the token may not read its issues"
+                    )),
+                }
+            }
+            rows.retain(|row| !is_pull_request(row));
+            remarks.extend(self.settings.remarks(&rows));
+            Ok(remarks)
+        })
+    }
+
+    fn rates(&self) -> &'static [Rate] {
+        &[Rate {
+            class: "",
+            count: 5_000,
+            seconds: 3_600,
+        }]
+    }
+
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        vec![("x-github-api-version", VERSION.to_owned())]
+    }
+
+    fn right(&self) -> &'static str {
+        "the token needs read access to the issues of every repository that is named"
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        Some(Signature {
+            header: "x-hub-signature-256",
+            prefix: "sha256=",
+            scheme: Scheme::Sha256Hex,
+            time: None,
+        })
+    }
+}
+
+fn is_pull_request(issue: &Value) -> bool {
+    issue
+        .get("pull_request")
+        .is_some_and(|value| !value.is_null())
+}
+
+/// A comment does not say what it is about, but its address does.
+fn is_of_pull_request(comment: &Value) -> bool {
+    json::text(comment, "html_url").is_some_and(|url| url.contains("/pull/"))
+}
+
+fn was_reopened(issue: &Value) -> bool {
+    json::text(issue, "state_reason").as_deref() == Some("reopened")
+}
+
+/// `owner/name#12`, by the addresses in an issue.
+fn place(issue: &Value) -> Option<String> {
+    let url = json::text(issue, "repository_url")?;
+    let (_, repository) = url.rsplit_once("/repos/")?;
+    Some(format!("{repository}#{}", json::text(issue, "number")?))
+}
+
+/// An issue with its comments, or why it makes no sense.
+fn conversation(
+    key: ConversationKey,
+    issue: &Value,
+    comments: &[Value],
+    events: &[Value],
+    settings: &Settings,
+) -> Result<Conversation, String> {
+    let text = |name| json::text(issue, name);
+    let created_at =
+        json::time(issue, "created_at").ok_or("created_at is missing or not a date-time")?;
+    let mut conversation = Conversation::new(key, created_at);
+    conversation.updated_at =
+        json::time(issue, "updated_at").ok_or("updated_at is missing or not a date-time")?;
+    conversation.subject = Text::new(text("title").unwrap_or_default());
+    conversation.status = text("state");
+    conversation.closed_at = json::time(issue, "closed_at");
+    conversation.reopens = reopens(issue, events);
+    conversation.channel = Some("web".to_owned());
+    settings.choose(&mut conversation, issue);
+    conversation.tags = words(issue, "labels");
+    conversation.requester = issue.get("user").and_then(|user| json::text(user, "login"));
+    conversation.url = text("html_url").filter(|url| url.starts_with("http"));
+    conversation.attributes = attributes(issue);
+    let mut entries: Vec<&Value> = comments.iter().collect();
+    entries.sort_by_key(|entry| (json::time(entry, "created_at"), json::number(entry, "id")));
+    let all = std::iter::once(issue).chain(entries);
+    conversation.messages = all.filter_map(message).collect();
+    Ok(conversation)
+}
+
+fn reopens(issue: &Value, events: &[Value]) -> u32 {
+    let opened = events
+        .iter()
+        .filter(|event| json::text(event, "event").as_deref() == Some("reopened"));
+    let count = u32::try_from(opened.count()).unwrap_or(u32::MAX);
+    // The event may come later than the issue that it changed.
+    count.max(u32::from(was_reopened(issue)))
+}
+
+fn message(entry: &Value) -> Option<Message> {
+    Some(Message {
+        at: json::time(entry, "created_at"),
+        author: author(entry),
+        visibility: Visibility::Public,
+        text: Text::new(json::text(entry, "body")?),
+    })
+}
+
+fn author(entry: &Value) -> Author {
+    let user = entry.get("user").filter(|user| !user.is_null());
+    match user.map(|user| json::text(user, "type")) {
+        Some(kind) if kind.as_deref() != Some("Bot") => {
+            let association = json::text(entry, "author_association");
+            let is_team = association.is_some_and(|one| TEAM.contains(&one.as_str()));
+            if is_team {
+                Author::Agent
+            } else {
+                Author::Customer
+            }
+        }
+        _ => Author::System,
+    }
+}
+
+fn attributes(issue: &Value) -> BTreeMap<String, String> {
+    let named = |name: &str| issue.get(name).and_then(word);
+    let milestone = issue
+        .get("milestone")
+        .and_then(|one| json::text(one, "title"));
+    [
+        ("type", named("type")),
+        ("milestone", milestone),
+        ("state_reason", named("state_reason")),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::SecretString;
+
+    fn github() -> GitHub {
+        let credentials = Credentials::bearer(SecretString::default());
+        let url = KIND.usual.url.parse().unwrap();
+        let settings = Settings::new(SourceId::from("issues"), url, credentials, &KIND.usual);
+        GitHub::new(settings, vec!["example/heater".to_owned()])
+    }
+
+    fn fixture(text: &str) -> Vec<Value> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn issues() -> Vec<Value> {
+        fixture(include_str!("../../tests/fixtures/github/issues.json"))
+    }
+
+    fn comments() -> Vec<Value> {
+        fixture(include_str!("../../tests/fixtures/github/comments.json"))
+    }
+
+    fn events() -> Vec<Value> {
+        fixture(include_str!("../../tests/fixtures/github/events.json"))
+    }
+
+    fn stream(github: &GitHub, name: &str) -> Stream {
+        let streams = github.streams();
+        streams.into_iter().find(|one| one.name == name).unwrap()
+    }
+
+    #[test]
+    fn an_issue_becomes_a_conversation_with_all_its_fields() {
+        let github = github();
+        let key = github.key("example/heater#41");
+        let found =
+            conversation(key, &issues()[0], &comments(), &events(), &github.settings).unwrap();
+        assert_eq!(found.subject.as_str(), "Valve leaks after the update");
+        assert_eq!(found.status.as_deref(), Some("closed"));
+        assert_eq!(found.category.as_deref(), Some("Bug"));
+        assert_eq!(found.tags, ["hardware", "regression"]);
+        assert_eq!(found.requester.as_deref(), Some("anna-example"));
+        assert_eq!(found.reopens, 2);
+        assert_eq!(found.attributes["milestone"], "2.1");
+        assert_eq!(found.attributes["state_reason"], "completed");
+        let closed_at = found.closed_at.unwrap();
+        assert_eq!(closed_at.to_rfc3339(), "2026-03-05T10:00:00+00:00");
+        assert_eq!(
+            found.url.as_deref(),
+            Some("https://github.com/example/heater/issues/41")
+        );
+        let said: Vec<_> = found
+            .messages
+            .iter()
+            .map(|one| (one.author, one.text.as_str()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (Author::Customer, "Since 2.0 the valve drips at night."),
+                (Author::System, "Thank you, somebody will look at it."),
+                (Author::Agent, "Which model is it?"),
+                (Author::Customer, "The larger one."),
+            ]
+        );
+    }
+
+    #[test]
+    fn pull_requests_and_what_is_said_about_them_are_left_out() {
+        let github = github();
+        let rows = issues();
+        let list = stream(&github, "issues example/heater");
+        let ids: Vec<_> = rows
+            .iter()
+            .map(|row| github.touched(&list, row).unwrap().map(|one| one.id))
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                Some("example/heater#41".to_owned()),
+                None,
+                Some("example/heater#43".to_owned())
+            ]
+        );
+        let list = stream(&github, "comments example/heater");
+        let mut comment = comments()[0].clone();
+        let touched = github.touched(&list, &comment).unwrap().unwrap();
+        assert_eq!(touched.id, "example/heater#41");
+        comment["html_url"] = "https://github.com/example/heater/pull/42#issuecomment-1".into();
+        assert_eq!(github.touched(&list, &comment).unwrap(), None);
+    }
+
+    #[test]
+    fn every_repository_has_its_lists_and_a_sweep_of_its_own_ids() {
+        let mut github = github();
+        github.repositories.push("example/app".to_owned());
+        let names: Vec<_> = github
+            .streams()
+            .into_iter()
+            .map(|one| (one.name, one.scope))
+            .collect();
+        assert_eq!(names.len(), 6);
+        assert_eq!(
+            names[5],
+            ("sweep example/app".to_owned(), "example/app#".to_owned())
+        );
+        let span = Span {
+            from: "2026-03-02T09:00:00Z".parse().unwrap(),
+            until: "2026-03-03T09:00:00Z".parse().unwrap(),
+            after: None,
+        };
+        let request = github.list(&stream(&github, "issues example/app"), &span);
+        assert_eq!(request.path, "repos/example/app/issues");
+        for pair in [
+            ("state", "all"),
+            ("sort", "updated"),
+            ("direction", "asc"),
+            ("since", "2026-03-02T09:00:00Z"),
+        ] {
+            let pair = (pair.0.to_owned(), pair.1.to_owned());
+            assert!(request.query.contains(&pair), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn an_open_issue_says_by_itself_that_it_was_reopened() {
+        let rows = issues();
+        assert_eq!(reopens(&rows[2], &[]), 1);
+        assert_eq!(reopens(&rows[0], &[]), 0);
+    }
+
+    #[test]
+    fn an_issue_without_sense_says_why_without_its_words() {
+        let github = github();
+        let mut issue = issues()[0].clone();
+        issue["created_at"] = "private".into();
+        let key = github.key("example/heater#41");
+        let reason = conversation(key, &issue, &[], &[], &github.settings).unwrap_err();
+        assert_eq!(reason, "created_at is missing or not a date-time");
+    }
+
+    #[test]
+    fn the_addresses_in_an_issue_say_where_it_is() {
+        assert_eq!(place(&issues()[0]).as_deref(), Some("example/heater#41"));
+        assert_eq!(place(&Value::Null), None);
+    }
+}
