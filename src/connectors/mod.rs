@@ -13,6 +13,7 @@ pub mod http;
 pub mod imap;
 mod json;
 pub mod request_tracker;
+pub mod servicenow;
 pub mod vault;
 pub mod zendesk;
 
@@ -242,7 +243,7 @@ pub enum SourceKind {
 }
 
 /// The systems that the pull engine drives.
-pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND, &github::KIND];
+pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND, &github::KIND, &servicenow::KIND];
 
 /// The names of the kinds, as the configuration has them.
 fn kinds() -> Vec<&'static str> {

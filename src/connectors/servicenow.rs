@@ -1,0 +1,669 @@
+//! ServiceNow: incidents, or another table of tasks, by time of change and id; what people wrote stands in the journal.
+//!
+//! Facts (Table API): pages by offset repeat and miss rows, so each page is asked for behind the last row's time and id;
+//! a page may be shorter than asked for though more follow, where rows are hidden; times are UTC without saying so;
+//! with `sysparm_display_value=all` a field is an object of value and display value. `^OR` binds only the two conditions
+//! beside it. Deletions are in `sys_audit_delete`, which not every account may read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::engine::{
+    Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
+    Stream, System, Touched, Usual,
+};
+use super::http::Failure;
+use super::json;
+use crate::model::{Author, Conversation, ConversationKey, Message, Record, Text, Visibility};
+use crate::section::Section;
+
+/// ServiceNow in the table of systems.
+pub const KIND: Kind = Kind {
+    name: "servicenow",
+    title: "ServiceNow",
+    settings: &[
+        Setting::needed("user", "the integration user's name"),
+        Setting::secret("password", "the integration user's password"),
+        Setting::optional("table", "the table, such as incident"),
+    ],
+    read,
+    usual: Usual {
+        category: "category",
+        page_records_max: 1_000,
+        sweep_days: 7,
+        ..Usual::like("https://example.service-now.com")
+    },
+};
+
+/// Entries of a journal, as many as are read at once.
+const ENTRIES: usize = 500;
+
+/// What is asked for of each record, beside what a person chose.
+const FIELDS: [&str; 31] = [
+    "sys_id",
+    "number",
+    "sys_created_on",
+    "sys_updated_on",
+    "opened_at",
+    "resolved_at",
+    "closed_at",
+    "close_notes",
+    "close_code",
+    "short_description",
+    "description",
+    "state",
+    "active",
+    "priority",
+    "category",
+    "subcategory",
+    "contact_type",
+    "caller_id",
+    "caller_id.user_name",
+    "contact",
+    "contact.user_name",
+    "consumer",
+    "opened_by.user_name",
+    "company",
+    "account",
+    "assignment_group",
+    "business_service",
+    "cmdb_ci",
+    "reopen_count",
+    "reassignment_count",
+    "parent_incident",
+];
+
+/// How our attributes are called there.
+const ATTRIBUTES: [&str; 9] = [
+    "number",
+    "category",
+    "subcategory",
+    "assignment_group",
+    "business_service",
+    "cmdb_ci",
+    "close_code",
+    "reassignment_count",
+    "parent_incident",
+];
+
+/// One table of an instance.
+#[derive(Debug)]
+pub struct ServiceNow {
+    settings: Settings,
+    table: String,
+    audits_deletions: bool,
+}
+
+fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
+    settings.credentials = if section.has("client_id") {
+        let hint = "name the variable that holds it: client_secret_env = \"SERVICENOW_SECRET\"";
+        let mut url = settings.url.clone();
+        url.set_path("oauth_token.do");
+        Credentials::Client {
+            url,
+            id: section.required_text("client_id", "give the id of the OAuth client"),
+            secret: section.secret("client_secret", hint),
+            scope: String::new(),
+        }
+    } else {
+        let hint = "name the variable that holds it: password_env = \"SERVICENOW_PASSWORD\"";
+        let user = section.required_text(
+            "user",
+            "give the integration user's name, or client_id for OAuth",
+        );
+        Credentials::basic(user, section.secret("password", hint))
+    };
+    let table = section.text("table", "incident");
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !table.chars().all(is_name) {
+        let hint = "give the table's name, such as incident or sn_customerservice_case";
+        section.problem("table", format!("\"{table}\" is not a table"), hint);
+    }
+    let audits_deletions = section.flag("audit_deletions", true);
+    Arc::new(ServiceNow::new(settings, table, audits_deletions))
+}
+
+impl ServiceNow {
+    /// A table; `audits_deletions` says whether `sys_audit_delete` may be read. Otherwise all ids are looked through.
+    pub fn new(settings: Settings, table: String, audits_deletions: bool) -> Self {
+        Self {
+            settings,
+            table,
+            audits_deletions,
+        }
+    }
+
+    fn fields(&self) -> String {
+        let settings = &self.settings;
+        let chosen = [&settings.category, &settings.product, &settings.account];
+        let chosen = chosen.into_iter().flatten().map(ToString::to_string);
+        let mut fields: Vec<String> = FIELDS.map(str::to_owned).to_vec();
+        for field in chosen.filter(|field| !field.starts_with("tag:")) {
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+        fields.join(",")
+    }
+
+    fn whole(&self, request: Request) -> Request {
+        request
+            .with("sysparm_fields", self.fields())
+            .with("sysparm_display_value", "all")
+            .with("sysparm_exclude_reference_link", "true")
+    }
+
+    async fn record<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
+        let fetched;
+        let record = match seen.row.filter(|_| seen.stream == "records") {
+            Some(row) => row,
+            None => {
+                let one = Request::get(format!("api/now/table/{}/{id}", self.table));
+                let answer = match api.get(self.whole(one)).await {
+                    // It stands among the deleted ones and is not there: no second look is needed.
+                    Err(Failure::NotFound) if seen.stream == "deleted" => {
+                        let at = seen
+                            .row
+                            .and_then(|row| json::time(row, "sys_created_on"))
+                            .unwrap_or(api.now);
+                        return Ok(Read::Record(Record::Deleted {
+                            key: self.key(id),
+                            at,
+                        }));
+                    }
+                    answer => answer?,
+                };
+                fetched = answer.get("result").cloned().unwrap_or_default();
+                &fetched
+            }
+        };
+        let journal = self.journal(api, id).await?;
+        Ok(
+            match conversation(self.key(id), record, &journal, &self.settings) {
+                Ok(mut conversation) => {
+                    conversation.url = Some(self.link(id));
+                    Read::Record(Record::Conversation(Box::new(conversation)))
+                }
+                Err(reason) => Read::Broken(reason),
+            },
+        )
+    }
+
+    /// Everything that people wrote on a record, in the order of time.
+    async fn journal(&self, api: Api<'_>, id: &str) -> Result<Vec<Value>, Failure> {
+        let query = format!(
+            "element_id={id}^elementINcomments,work_notes^ORDERBYsys_created_on^ORDERBYsys_id"
+        );
+        let list = Request::get("api/now/table/sys_journal_field")
+            .with("sysparm_query", query)
+            .with(
+                "sysparm_fields",
+                "sys_id,element,value,sys_created_on,sys_created_by",
+            )
+            .with("sysparm_limit", ENTRIES);
+        let mut entries = Vec::new();
+        for page in 0.. {
+            let mut request = list.clone();
+            request.set("sysparm_offset", page * ENTRIES);
+            let answer = api.send(&request).await?;
+            let rows = super::engine::rows_of(&answer.body, "/result")?;
+            entries.extend_from_slice(rows);
+            // Hidden rows make a page short; only the total says that nothing follows.
+            let total = answer.headers.get("x-total-count");
+            let total = total.and_then(|text| text.to_str().ok()?.parse::<usize>().ok());
+            if rows.is_empty() || total.is_some_and(|total| total <= (page + 1) * ENTRIES) {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+
+    fn link(&self, id: &str) -> String {
+        let mut url = self.settings.url.clone();
+        url.set_path("nav_to.do");
+        let place = format!("{}.do?sys_id={id}", self.table);
+        url.query_pairs_mut().append_pair("uri", &place);
+        url.into()
+    }
+
+    fn key(&self, id: &str) -> ConversationKey {
+        ConversationKey {
+            source: self.settings.source.clone(),
+            id: id.to_owned(),
+        }
+    }
+}
+
+impl System for ServiceNow {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        let list = |name, follow| Stream::new(name, follow, Paging::Keyset, "/result");
+        let mut streams = vec![
+            list("records", Follow::Since),
+            list("journal", Follow::Since),
+        ];
+        if self.audits_deletions {
+            streams.push(list("deleted", Follow::Since));
+        } else if !self.settings.sweep.is_zero() {
+            let every = self.settings.sweep;
+            streams.push(list("sweep", Follow::Sweep { every, prefix: "" }));
+        }
+        streams
+    }
+
+    fn list(&self, stream: &Stream, span: &Span) -> Request {
+        let table = &self.table;
+        let limit = self.settings.page_records;
+        let list = |name: &str, query: String| {
+            Request::get(format!("api/now/table/{name}"))
+                .with("sysparm_query", query)
+                .with("sysparm_limit", limit)
+        };
+        match stream.name.as_str() {
+            "journal" => {
+                let query = format!(
+                    "name={table}^elementINcomments,work_notes^{}",
+                    behind(span, "sys_created_on")
+                );
+                list("sys_journal_field", query)
+                    .with("sysparm_fields", "sys_id,element_id,sys_created_on")
+            }
+            "deleted" => {
+                let query = format!("tablename={table}^{}", behind(span, "sys_created_on"));
+                list("sys_audit_delete", query)
+                    .with("sysparm_fields", "sys_id,documentkey,sys_created_on")
+            }
+            "sweep" => {
+                let after = span.after.as_deref().unwrap_or_default();
+                list(table, format!("sys_id>{after}^ORDERBYsys_id"))
+                    .with("sysparm_fields", "sys_id")
+            }
+            _ => self.whole(list(table, behind(span, "sys_updated_on"))),
+        }
+    }
+
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        let own = value(row, "sys_id").ok_or("the record has no sys_id")?;
+        let (about, stamp) = match stream.name.as_str() {
+            "journal" => ("element_id", "sys_created_on"),
+            "deleted" => ("documentkey", "sys_created_on"),
+            "sweep" => {
+                let key = Some(own.clone());
+                return Ok(Some(Touched {
+                    key,
+                    ..Touched::new(own, None)
+                }));
+            }
+            _ => ("sys_id", "sys_updated_on"),
+        };
+        let Some(id) = value(row, about) else {
+            return Ok(None);
+        };
+        let at =
+            time(row, stamp).ok_or_else(|| format!("{stamp} is missing or not a date-time"))?;
+        let key = Some(format!("{}|{own}", literal(at)));
+        Ok(Some(Touched {
+            key,
+            ..Touched::new(id, Some(at))
+        }))
+    }
+
+    fn read<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>> {
+        Box::pin(self.record(api, id, seen))
+    }
+
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let mut remarks = Vec::new();
+            for table in ["sys_journal_field", "sys_audit_delete"] {
+                let is_used = table != "sys_audit_delete" || self.audits_deletions;
+                let one = Request::get(format!("api/now/table/{table}")).with("sysparm_limit", 1);
+                if is_used && api.optional(one).await?.is_none() {
+                    remarks.push(format!("the account may not read the table {table}"));
+                }
+            }
+            let list = Request::get(format!("api/now/table/{}", self.table));
+            let list = self.whole(list.with("sysparm_limit", 10));
+            let rows = api.all(list, Paging::Whole, "/result").await?;
+            remarks.extend(self.settings.remarks(&rows));
+            Ok(remarks)
+        })
+    }
+
+    fn rates(&self) -> &'static [Rate] {
+        // Each instance has limits of its own making; this is far below what any stands.
+        &[Rate {
+            class: "",
+            count: 300,
+            seconds: 60,
+        }]
+    }
+
+    fn right(&self) -> &'static str {
+        "the account needs to read the table, sys_journal_field and sys_audit_delete; without the last one set \
+         audit_deletions = false"
+    }
+}
+
+/// Rows behind the last one of the page before, in the order of time and id; at the start of a run all since then.
+fn behind(span: &Span, stamp: &str) -> String {
+    let order = format!("ORDERBY{stamp}^ORDERBYsys_id");
+    match span.after.as_deref().and_then(|key| key.split_once('|')) {
+        // Since then, and later than that or with a larger id.
+        Some((at, id)) => format!("{stamp}>={at}^{stamp}>{at}^ORsys_id>{id}^{order}"),
+        None => format!("{stamp}>={}^{order}", literal(span.from)),
+    }
+}
+
+/// A time as queries have it: text is taken as UTC, whatever the user's zone is.
+fn literal(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The value of a field, be it bare or with its display value.
+fn value(record: &Value, name: &str) -> Option<String> {
+    match record.get(name)? {
+        Value::Object(both) => both.get("value").and_then(json::plain),
+        bare => json::plain(bare),
+    }
+}
+
+/// What people see of a field.
+fn shown(record: &Value, name: &str) -> Option<String> {
+    let both = record.get(name)?;
+    json::text(both, "display_value").or_else(|| value(record, name))
+}
+
+/// Display values are in the user's zone, values are UTC.
+fn time(record: &Value, name: &str) -> Option<DateTime<Utc>> {
+    let both = record.get(name)?;
+    if both.is_object() {
+        json::time(both, "value")
+    } else {
+        json::time(record, name)
+    }
+}
+
+/// A record with its journal, or why it makes no sense.
+fn conversation(
+    key: ConversationKey,
+    record: &Value,
+    journal: &[Value],
+    settings: &Settings,
+) -> Result<Conversation, String> {
+    let created_at = time(record, "opened_at")
+        .or(time(record, "sys_created_on"))
+        .ok_or("opened_at is missing or not a date-time")?;
+    let mut conversation = Conversation::new(key, created_at);
+    conversation.updated_at =
+        time(record, "sys_updated_on").ok_or("sys_updated_on is missing or not a date-time")?;
+    conversation.subject = Text::new(shown(record, "short_description").unwrap_or_default());
+    conversation.status = shown(record, "state");
+    conversation.priority = shown(record, "priority");
+    conversation.channel = shown(record, "contact_type");
+    let is_over = matches!(value(record, "state").as_deref(), Some("6" | "7"))
+        || value(record, "active").as_deref() == Some("false");
+    conversation.closed_at = time(record, "resolved_at")
+        .or(time(record, "closed_at"))
+        .filter(|_| is_over);
+    let reopens = value(record, "reopen_count").and_then(|count| count.parse().ok());
+    conversation.reopens = reopens.unwrap_or(0);
+    settings.choose(&mut conversation, record);
+    let people = ["caller_id", "contact", "consumer"];
+    conversation.requester = people.iter().find_map(|name| value(record, name));
+    let account = shown(record, "account").or(shown(record, "company"));
+    conversation.account = conversation.account.or(account);
+    conversation.messages = messages(record, journal, created_at, is_over);
+    conversation.attributes = ATTRIBUTES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), shown(record, name)?)))
+        .collect::<BTreeMap<_, _>>();
+    Ok(conversation)
+}
+
+fn messages(
+    record: &Value,
+    journal: &[Value],
+    created_at: DateTime<Utc>,
+    is_over: bool,
+) -> Vec<Message> {
+    let callers = ["caller_id.user_name", "contact.user_name"];
+    let callers: Vec<String> = callers
+        .iter()
+        .filter_map(|name| value(record, name))
+        .collect();
+    let first = shown(record, "description").map(|text| Message {
+        at: Some(created_at),
+        // An agent who writes down what a caller says still writes the caller's words.
+        author: Author::Customer,
+        visibility: Visibility::Public,
+        text: Text::new(text),
+    });
+    let mut entries: Vec<&Value> = journal.iter().collect();
+    entries.sort_by_key(|entry| (time(entry, "sys_created_on"), value(entry, "sys_id")));
+    let entries = entries.into_iter().filter_map(|entry| {
+        let is_note = value(entry, "element").as_deref() == Some("work_notes");
+        Some(Message {
+            at: time(entry, "sys_created_on"),
+            author: author(entry, &callers),
+            visibility: if is_note {
+                Visibility::Internal
+            } else {
+                Visibility::Public
+            },
+            text: Text::new(value(entry, "value")?),
+        })
+    });
+    // Whether callers see how it was solved is each instance's own choice.
+    let solution = shown(record, "close_notes")
+        .filter(|_| is_over)
+        .map(|text| Message {
+            at: time(record, "resolved_at").or(time(record, "closed_at")),
+            author: Author::Agent,
+            visibility: Visibility::Internal,
+            text: Text::new(text),
+        });
+    let mut messages: Vec<Message> = first.into_iter().chain(entries).chain(solution).collect();
+    messages.sort_by_key(|message| message.at);
+    messages
+}
+
+fn author(entry: &Value, callers: &[String]) -> Author {
+    match value(entry, "sys_created_by") {
+        None => Author::System,
+        Some(name) if callers.contains(&name) => Author::Customer,
+        // A mail of somebody who has no account there comes as a guest's.
+        Some(name) if name == "guest" => Author::Customer,
+        Some(name) if name == "system" => Author::System,
+        Some(_) => Author::Agent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::engine::FieldPath;
+    use crate::model::SourceId;
+    use secrecy::SecretString;
+
+    fn servicenow() -> ServiceNow {
+        let credentials = Credentials::basic("user", SecretString::default());
+        let url = KIND.usual.url.parse().unwrap();
+        let settings = Settings::new(SourceId::from("desk"), url, credentials, &KIND.usual);
+        ServiceNow::new(settings, "incident".to_owned(), true)
+    }
+
+    fn fixture(text: &str) -> Vec<Value> {
+        let answer: Value = serde_json::from_str(text).unwrap();
+        answer["result"].as_array().unwrap().clone()
+    }
+
+    fn incidents() -> Vec<Value> {
+        fixture(include_str!(
+            "../../tests/fixtures/servicenow/incident.json"
+        ))
+    }
+
+    fn journal() -> Vec<Value> {
+        fixture(include_str!("../../tests/fixtures/servicenow/journal.json"))
+    }
+
+    fn stream(system: &ServiceNow, name: &str) -> Stream {
+        let streams = system.streams();
+        streams.into_iter().find(|one| one.name == name).unwrap()
+    }
+
+    fn query(system: &ServiceNow, name: &str, after: Option<&str>) -> String {
+        let span = Span {
+            from: "2026-03-02T09:00:00Z".parse().unwrap(),
+            until: "2026-03-03T09:00:00Z".parse().unwrap(),
+            after: after.map(str::to_owned),
+        };
+        let request = system.list(&stream(system, name), &span);
+        let found = request.query.into_iter();
+        found
+            .filter(|(name, _)| name == "sysparm_query")
+            .map(|(_, value)| value)
+            .collect()
+    }
+
+    #[test]
+    fn an_incident_becomes_a_conversation_with_all_its_fields() {
+        let system = servicenow();
+        let found = conversation(
+            system.key("a1"),
+            &incidents()[0],
+            &journal(),
+            &system.settings,
+        )
+        .unwrap();
+        assert_eq!(found.subject.as_str(), "Printer offline on floor 3");
+        assert_eq!(found.status.as_deref(), Some("Resolved"));
+        assert_eq!(found.category.as_deref(), Some("Hardware"));
+        assert_eq!(found.account.as_deref(), Some("Nord GmbH"));
+        assert_eq!(found.requester.as_deref(), Some("c0ffee01"));
+        assert_eq!(found.channel.as_deref(), Some("Phone"));
+        assert_eq!(found.reopens, 2);
+        // The display value says two hours later: the user's zone.
+        assert_eq!(found.created_at.to_rfc3339(), "2026-03-02T09:12:00+00:00");
+        assert_eq!(
+            found.closed_at.unwrap().to_rfc3339(),
+            "2026-03-03T08:00:00+00:00"
+        );
+        assert_eq!(found.attributes["assignment_group"], "Service Desk");
+        assert_eq!(found.attributes["number"], "INC0010001");
+        let said: Vec<_> = found
+            .messages
+            .iter()
+            .map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect();
+        use Visibility::{Internal, Public};
+        assert_eq!(
+            said,
+            [
+                (Author::Customer, Public, "Nobody on floor 3 can print."),
+                (Author::Agent, Internal, "Tray two is jammed again."),
+                (Author::Customer, Public, "It is urgent."),
+                (Author::System, Public, "Your ticket was assigned."),
+                (Author::Agent, Internal, "Replaced the roller."),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_open_incident_has_no_end_and_no_solution_yet() {
+        let system = servicenow();
+        let found = conversation(system.key("a2"), &incidents()[1], &[], &system.settings).unwrap();
+        assert_eq!((found.closed_at, found.messages.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_page_begins_behind_the_time_and_id_of_the_last_row() {
+        let system = servicenow();
+        assert_eq!(
+            query(&system, "records", None),
+            "sys_updated_on>=2026-03-02 09:00:00^ORDERBYsys_updated_on^ORDERBYsys_id"
+        );
+        let row = &incidents()[0];
+        let touched = system
+            .touched(&stream(&system, "records"), row)
+            .unwrap()
+            .unwrap();
+        // An OR binds only the two conditions beside it: at or after, and (after or a larger id).
+        assert_eq!(
+            query(&system, "records", touched.key.as_deref()),
+            "sys_updated_on>=2026-03-03 08:00:01^sys_updated_on>2026-03-03 08:00:01^ORsys_id>a1\
+             ^ORDERBYsys_updated_on^ORDERBYsys_id"
+        );
+        assert!(
+            query(&system, "journal", None)
+                .starts_with("name=incident^elementINcomments,work_notes^")
+        );
+        assert!(query(&system, "deleted", None).starts_with("tablename=incident^"));
+    }
+
+    #[test]
+    fn journal_and_audit_name_the_record_they_are_about() {
+        let system = servicenow();
+        let row = serde_json::json!({"sys_id": "j1", "element_id": "a1", "sys_created_on": "2026-03-02 09:20:00"});
+        let touched = system
+            .touched(&stream(&system, "journal"), &row)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (touched.id.as_str(), touched.key.as_deref()),
+            ("a1", Some("2026-03-02 09:20:00|j1"))
+        );
+        let row = serde_json::json!({"sys_id": "d1", "documentkey": "a9", "sys_created_on": "2026-03-02 09:20:00"});
+        let touched = system
+            .touched(&stream(&system, "deleted"), &row)
+            .unwrap()
+            .unwrap();
+        assert_eq!(touched.id, "a9");
+    }
+
+    #[test]
+    fn fields_that_a_person_chose_are_asked_for() {
+        let mut system = servicenow();
+        system.settings.category = Some(FieldPath::new("u_reason"));
+        system.settings.product = Some(FieldPath::new("cmdb_ci.model_id"));
+        let fields = system.fields();
+        assert!(fields.ends_with(",u_reason,cmdb_ci.model_id"), "{fields}");
+        let mut row = incidents()[0].clone();
+        row["cmdb_ci.model_id"] = serde_json::json!({"value": "m1", "display_value": "Laser 9"});
+        let found = conversation(system.key("a1"), &row, &[], &system.settings).unwrap();
+        assert_eq!(found.product.as_deref(), Some("Laser 9"));
+    }
+
+    #[test]
+    fn without_the_audit_all_ids_are_looked_through() {
+        let mut system = servicenow();
+        system.audits_deletions = false;
+        let names: Vec<_> = system.streams().into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["records", "journal", "sweep"]);
+        assert_eq!(
+            query(&system, "sweep", Some("a7")),
+            "sys_id>a7^ORDERBYsys_id"
+        );
+    }
+
+    #[test]
+    fn the_link_opens_the_record() {
+        assert_eq!(
+            servicenow().link("a1"),
+            "https://example.service-now.com/nav_to.do?uri=incident.do%3Fsys_id%3Da1"
+        );
+    }
+}
