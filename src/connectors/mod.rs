@@ -7,6 +7,7 @@ pub mod date;
 pub mod engine;
 pub mod file;
 pub mod freshdesk;
+pub mod front;
 pub mod github;
 pub mod hook;
 pub mod http;
@@ -243,7 +244,7 @@ pub enum SourceKind {
 }
 
 /// The systems that the pull engine drives.
-pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND, &github::KIND, &servicenow::KIND];
+pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND, &front::KIND, &github::KIND, &servicenow::KIND];
 
 /// The names of the kinds, as the configuration has them.
 fn kinds() -> Vec<&'static str> {

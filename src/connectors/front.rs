@@ -1,0 +1,535 @@
+//! Front: the log of events says which conversations changed; each is read with its messages, comments and own events.
+//!
+//! Facts (dev.frontapp.com): the log is newest first unless told otherwise and has 15 events a page; the address of the
+//! next page may be on another host, of which only the token counts; the order of the list of conversations follows
+//! settings of the company, so it tells of no changes; times are seconds with decimals; conversations in the trash have
+//! the status deleted and can come back; a merge names the conversations that it took away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::engine::{
+    Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
+    Stream, System, Touched, Usual, words,
+};
+use super::hook::{Scheme, Signature};
+use super::http::Failure;
+use super::json;
+use crate::model::{
+    Author, Conversation, ConversationKey, Kind as What, Message, Record, Text, Visibility,
+};
+use crate::section::Section;
+
+/// Front in the table of systems.
+pub const KIND: Kind = Kind {
+    name: "front",
+    title: "Front",
+    settings: &[Setting::secret(
+        "token",
+        "an API token with the scopes of the shared inboxes (Settings, Developers)",
+    )],
+    read,
+    usual: Usual {
+        page_records: 15,
+        page_records_max: 15,
+        ..Usual::at("https://api2.frontapp.com")
+    },
+};
+
+/// Lists inside a conversation give at most so many at once.
+const ENTRIES: u32 = 100;
+
+/// The next page's token; its address may be on another host.
+const PAGES: Paging = Paging::TokenInUrl {
+    at: "/_pagination/next",
+    name: "page_token",
+};
+
+/// Events after which a conversation is read again.
+const CHANGES: [&str; 17] = [
+    "inbound",
+    "outbound",
+    "out_reply",
+    "comment",
+    "tag",
+    "untag",
+    "archive",
+    "reopen",
+    "trash",
+    "restore",
+    "move",
+    "conversations_merged",
+    "custom_field_updated",
+    "ticket_status_update",
+    "call_hangup",
+    "call_transcript_added",
+    "call_voicemail_transcript_added",
+];
+
+/// One company at Front.
+#[derive(Debug)]
+pub struct Front {
+    settings: Settings,
+}
+
+fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
+    let hint = "name the variable that holds the token, such as token_env = \"FRONT_TOKEN\"";
+    settings.credentials = Credentials::bearer(section.secret("token", hint));
+    Arc::new(Front::new(settings))
+}
+
+impl Front {
+    /// A company with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    async fn either<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
+        if !id.starts_with("evt_") {
+            return self.conversation(api, id, seen).await;
+        }
+        let fetched;
+        let event = match seen.row {
+            Some(row) => row,
+            None => {
+                fetched = api.get(Request::get(format!("events/{id}"))).await?;
+                &fetched
+            }
+        };
+        Ok(Read::Records(self.merged(event)))
+    }
+
+    /// The conversations that a merge took away.
+    fn merged(&self, event: &Value) -> Vec<Record> {
+        let Some(into) = conversation_of(event) else {
+            return Vec::new();
+        };
+        let at = json::unix(event, "emitted_at").unwrap_or_default();
+        let gone = event
+            .pointer("/target/data")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        gone.iter()
+            .filter_map(|one| json::plain(one).or_else(|| json::text(one, "id")))
+            .filter(|id| *id != into)
+            .map(|id| Record::Merged {
+                key: self.key(&id),
+                into: into.clone(),
+                at,
+            })
+            .collect()
+    }
+
+    async fn conversation<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &str,
+        seen: Seen<'a>,
+    ) -> Result<Read, Failure> {
+        let event_at = seen.row.and_then(|row| json::unix(row, "emitted_at"));
+        let path = format!("conversations/{id}");
+        let one = api.get(Request::get(&path)).await?;
+        let key = self.key(id);
+        if let Some(into) = json::text(&one, "id").filter(|now| now != id) {
+            // A merged conversation leads to the one that stays.
+            let at = event_at.unwrap_or(api.now);
+            return Ok(Read::Record(Record::Merged { key, into, at }));
+        }
+        if json::text(&one, "status").as_deref() == Some("deleted") {
+            let at = event_at.unwrap_or(api.now);
+            return Ok(Read::Record(Record::Deleted { key, at }));
+        }
+        let list = |name: &str| {
+            let list = Request::get(format!("{path}/{name}")).with("limit", ENTRIES);
+            api.all(list, PAGES, "/_results")
+        };
+        let parts = Parts {
+            messages: list("messages").await?,
+            comments: list("comments").await?,
+            events: list("events").await?,
+        };
+        Ok(
+            match conversation(key, &one, &parts, event_at, &self.settings) {
+                Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
+                Err(reason) => Read::Broken(reason),
+            },
+        )
+    }
+
+    fn key(&self, id: &str) -> ConversationKey {
+        ConversationKey {
+            source: self.settings.source.clone(),
+            id: id.to_owned(),
+        }
+    }
+}
+
+impl System for Front {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        vec![
+            Stream::new("changes", Follow::Since, PAGES, "/_results"),
+            Stream::new("merges", Follow::Since, PAGES, "/_results"),
+        ]
+    }
+
+    fn list(&self, stream: &Stream, span: &Span) -> Request {
+        let types: &[&str] = if stream.name == "merges" {
+            &["conversations_merged"]
+        } else {
+            &CHANGES
+        };
+        let list = Request::get("events")
+            .with("q[after]", seconds(span.from))
+            .with("limit", self.settings.page_records)
+            .with("sort_by", "created_at")
+            .with("sort_order", "asc");
+        types
+            .iter()
+            .fold(list, |list, one| list.with("q[types][]", one))
+    }
+
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        let at = json::unix(row, "emitted_at").ok_or("emitted_at is missing or not a time")?;
+        let id = if stream.name == "merges" {
+            json::text(row, "id")
+        } else {
+            // An event may outlive its conversation.
+            conversation_of(row)
+        };
+        Ok(id.map(|id| Touched::new(id, Some(at))))
+    }
+
+    fn read<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>> {
+        Box::pin(self.either(api, id, seen))
+    }
+
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let list = Request::get("conversations").with("limit", 30);
+            let rows = api.all(list, Paging::Whole, "/_results").await?;
+            let mut remarks = self.settings.remarks(&rows);
+            if rows.is_empty() {
+                remarks
+                    .push("the token sees no conversation: give it the shared inboxes".to_owned());
+            }
+            Ok(remarks)
+        })
+    }
+
+    fn rates(&self) -> &'static [Rate] {
+        // The smallest plan's.
+        &[Rate {
+            class: "",
+            count: 50,
+            seconds: 60,
+        }]
+    }
+
+    fn right(&self) -> &'static str {
+        "the API token needs the scope of the shared inboxes and of events"
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        Some(Signature {
+            header: "x-front-signature",
+            prefix: "",
+            scheme: Scheme::Sha256Base64,
+            time: Some(("x-front-request-timestamp", ":")),
+        })
+    }
+}
+
+/// Seconds with decimals, as queries have them.
+fn seconds(at: DateTime<Utc>) -> String {
+    format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis())
+}
+
+fn conversation_of(event: &Value) -> Option<String> {
+    json::text(event.get("conversation")?, "id")
+}
+
+/// What belongs to a conversation.
+struct Parts {
+    messages: Vec<Value>,
+    comments: Vec<Value>,
+    events: Vec<Value>,
+}
+
+/// A conversation with its parts, or why it makes no sense.
+fn conversation(
+    key: ConversationKey,
+    one: &Value,
+    parts: &Parts,
+    event_at: Option<DateTime<Utc>>,
+    settings: &Settings,
+) -> Result<Conversation, String> {
+    let text = |name| json::text(one, name);
+    let created_at = json::unix(one, "created_at").ok_or("created_at is missing or not a time")?;
+    let mut conversation = Conversation::new(key, created_at);
+    conversation.messages = messages(parts);
+    let last_said = conversation.messages.iter().filter_map(|one| one.at).max();
+    let stamps = [json::unix(one, "updated_at"), last_said, event_at];
+    conversation.updated_at = stamps.into_iter().flatten().max().unwrap_or(created_at);
+    conversation.subject = Text::new(text("subject").unwrap_or_default());
+    conversation.status = text("status");
+    let is_over = conversation.status.as_deref() == Some("archived");
+    let (closed_at, reopens) = course(&parts.events);
+    conversation.closed_at = closed_at.filter(|_| is_over);
+    conversation.reopens = reopens;
+    let first = parts
+        .messages
+        .iter()
+        .min_by_key(|message| json::unix(message, "created_at"));
+    conversation.channel = first.and_then(|message| json::text(message, "type"));
+    if matches!(conversation.channel.as_deref(), Some("call" | "phone-call")) {
+        conversation.kind = What::CallNote;
+    }
+    settings.choose(&mut conversation, one);
+    conversation.tags = words(one, "tags");
+    let recipient = one.get("recipient").unwrap_or(&Value::Null);
+    conversation.requester = json::text(recipient, "handle");
+    conversation.url = Some(format!(
+        "https://app.frontapp.com/open/{}",
+        conversation.key.id
+    ));
+    conversation.attributes = attributes(one);
+    Ok(conversation)
+}
+
+/// When it was archived last, and how often it was opened again.
+fn course(events: &[Value]) -> (Option<DateTime<Utc>>, u32) {
+    let of = |kind: &'static str| {
+        events
+            .iter()
+            .filter(move |event| json::text(event, "type").as_deref() == Some(kind))
+    };
+    let closed_at = of("archive")
+        .filter_map(|event| json::unix(event, "emitted_at"))
+        .max();
+    let reopens = u32::try_from(of("reopen").count()).unwrap_or(u32::MAX);
+    (closed_at, reopens)
+}
+
+/// Messages come newest first; drafts are not said yet.
+fn messages(parts: &Parts) -> Vec<Message> {
+    let said = parts.messages.iter().filter(|message| {
+        message.get("is_draft").and_then(Value::as_bool) != Some(true)
+            && json::text(message, "draft_mode").is_none()
+    });
+    let said = said.filter_map(|message| {
+        let is_inbound = message.get("is_inbound").and_then(Value::as_bool) == Some(true);
+        let text = json::text(message, "text").or_else(|| json::text(message, "body"))?;
+        let author = if is_inbound {
+            Author::Customer
+        } else {
+            teammate(message)
+        };
+        entry(message, "created_at", author, Visibility::Public, text)
+    });
+    let written = parts.comments.iter().filter_map(|comment| {
+        let text = json::text(comment, "body")?;
+        entry(
+            comment,
+            "posted_at",
+            teammate(comment),
+            Visibility::Internal,
+            text,
+        )
+    });
+    let mut all: Vec<(String, Message)> = said.chain(written).collect();
+    all.sort_by(|(one_id, one), (other_id, other)| (one.at, one_id).cmp(&(other.at, other_id)));
+    all.into_iter().map(|(_, message)| message).collect()
+}
+
+fn entry(
+    value: &Value,
+    stamp: &str,
+    author: Author,
+    visibility: Visibility,
+    text: String,
+) -> Option<(String, Message)> {
+    let at = json::unix(value, stamp).or_else(|| json::unix(value, "created_at"));
+    let text = Text::new(text);
+    Some((
+        json::text(value, "id")?,
+        Message {
+            at,
+            author,
+            visibility,
+            text,
+        },
+    ))
+}
+
+/// What no teammate sent was sent by a rule or a program.
+fn teammate(value: &Value) -> Author {
+    match value.get("author") {
+        Some(Value::Object(_)) => Author::Agent,
+        _ => Author::System,
+    }
+}
+
+fn attributes(one: &Value) -> BTreeMap<String, String> {
+    let custom = one.get("custom_fields").and_then(Value::as_object);
+    let custom = custom
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), json::plain(value)?)));
+    let own = ["status_category", "status_id"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), json::text(one, name)?)));
+    custom.chain(own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::engine::FieldPath;
+    use crate::model::SourceId;
+    use secrecy::SecretString;
+
+    fn front() -> Front {
+        let credentials = Credentials::bearer(SecretString::default());
+        let url = KIND.usual.url.parse().unwrap();
+        let mut settings = Settings::new(SourceId::from("desk"), url, credentials, &KIND.usual);
+        settings.category = Some(FieldPath::new("custom_fields.Reason"));
+        Front::new(settings)
+    }
+
+    fn results(text: &str) -> Vec<Value> {
+        let answer: Value = serde_json::from_str(text).unwrap();
+        answer["_results"].as_array().unwrap().clone()
+    }
+
+    fn one() -> Value {
+        serde_json::from_str(include_str!("../../tests/fixtures/front/conversation.json")).unwrap()
+    }
+
+    fn parts() -> Parts {
+        Parts {
+            messages: results(include_str!("../../tests/fixtures/front/messages.json")),
+            comments: results(include_str!("../../tests/fixtures/front/comments.json")),
+            events: log(),
+        }
+    }
+
+    fn log() -> Vec<Value> {
+        results(include_str!("../../tests/fixtures/front/events.json"))
+    }
+
+    #[test]
+    fn a_conversation_has_its_messages_comments_and_course() {
+        let front = front();
+        let key = front.key("cnv_55c8c149");
+        let found = conversation(key, &one(), &parts(), None, &front.settings).unwrap();
+        assert_eq!(found.subject.as_str(), "Valve drips");
+        assert_eq!(found.status.as_deref(), Some("archived"));
+        assert_eq!(found.category.as_deref(), Some("Warranty"));
+        assert_eq!(found.tags, ["leak"]);
+        assert_eq!(found.requester.as_deref(), Some("anna@customer.example"));
+        assert_eq!((found.reopens, found.kind), (1, What::Ticket));
+        let closed_at = found.closed_at.unwrap();
+        assert_eq!(closed_at.timestamp_millis(), 1_772_460_000_500);
+        assert_eq!(found.updated_at.timestamp(), 1_772_452_000);
+        assert_eq!(
+            found.url.as_deref(),
+            Some("https://app.frontapp.com/open/cnv_55c8c149")
+        );
+        assert_eq!(found.attributes["status_category"], "resolved");
+        let said: Vec<_> = found
+            .messages
+            .iter()
+            .map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect();
+        use Visibility::{Internal, Public};
+        assert_eq!(
+            said,
+            [
+                (Author::Customer, Public, "The valve drips since Monday."),
+                (Author::System, Public, "We have got your message."),
+                (Author::Agent, Internal, "Same as last week's."),
+                (Author::Agent, Public, "Which model is it?"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_that_nobody_wrote_moves_the_time_of_the_conversation() {
+        let front = front();
+        let key = front.key("cnv_55c8c149");
+        let at = json::unix(&log()[3], "emitted_at");
+        let found = conversation(key, &one(), &parts(), at, &front.settings).unwrap();
+        assert_eq!(Some(found.updated_at), at);
+    }
+
+    #[test]
+    fn events_name_their_conversation_and_merges_what_they_took_away() {
+        let front = front();
+        let [changes, merges] = <[Stream; 2]>::try_from(front.streams()).unwrap();
+        let event = log().pop().unwrap();
+        let touched = front.touched(&changes, &event).unwrap().unwrap();
+        assert_eq!(touched.id, "cnv_55c8c149");
+        assert_eq!(touched.at.unwrap().timestamp_millis(), 1_772_460_300_250);
+        let touched = front.touched(&merges, &event).unwrap().unwrap();
+        assert_eq!(touched.id, "evt_6");
+        let gone: Vec<_> = front
+            .merged(&event)
+            .into_iter()
+            .map(|record| match record {
+                Record::Merged { key, into, .. } => (key.id, into),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let into = || "cnv_55c8c149".to_owned();
+        assert_eq!(
+            gone,
+            [
+                ("cnv_55c8c150".to_owned(), into()),
+                ("cnv_55c8c151".to_owned(), into())
+            ]
+        );
+    }
+
+    #[test]
+    fn the_log_is_asked_oldest_first_from_a_time_with_decimals() {
+        let front = front();
+        let span = Span {
+            from: DateTime::from_timestamp_millis(1_772_442_000_007).unwrap(),
+            until: DateTime::from_timestamp(1_772_450_000, 0).unwrap(),
+            after: None,
+        };
+        let request = front.list(&front.streams()[0], &span);
+        let value = |wanted: &str| {
+            let found = request.query.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(value("q[after]"), Some("1772442000.007"));
+        assert_eq!(value("sort_order"), Some("asc"));
+        let types = request
+            .query
+            .iter()
+            .filter(|(name, _)| name == "q[types][]");
+        assert_eq!(types.count(), CHANGES.len());
+        let request = front.list(&front.streams()[1], &span);
+        let types: Vec<_> = request
+            .query
+            .iter()
+            .filter(|(name, _)| name == "q[types][]")
+            .map(|(_, value)| value.as_str())
+            .collect();
+        assert_eq!(types, ["conversations_merged"]);
+    }
+}
