@@ -244,7 +244,12 @@ pub enum SourceKind {
 }
 
 /// The systems that the pull engine drives.
-pub const SYSTEMS: &[&engine::Kind] = &[&freshdesk::KIND, &front::KIND, &github::KIND, &servicenow::KIND];
+pub const SYSTEMS: &[&engine::Kind] = &[
+    &freshdesk::KIND,
+    &front::KIND,
+    &github::KIND,
+    &servicenow::KIND,
+];
 
 /// The names of the kinds, as the configuration has them.
 fn kinds() -> Vec<&'static str> {

@@ -600,7 +600,7 @@ mod tests {
                 walk.begin(stream, at(0), OVERLAP, at(now));
             }
             let (rows, next) = server.page(stream, &walk, size, now);
-            for row in rows.iter().filter(|row| !walk.knows(stream, row)) {
+            for row in rows.iter().filter(|row| !walk.knows(stream, row, at(now))) {
                 let stamps = &server.rows[&row.id.parse::<u32>().unwrap()];
                 let stamp = stamps.last().unwrap().0;
                 read.insert(row.id.clone(), stamp);
@@ -689,8 +689,11 @@ mod tests {
             key: Some(id.to_owned()),
             ..Touched::new("t", None)
         };
-        assert!(walk.knows(&stream, &row("9")) && walk.knows(&stream, &row("7")));
-        assert!(!walk.knows(&stream, &row("8")), "an id that appeared late");
+        assert!(walk.knows(&stream, &row("9"), at(200)) && walk.knows(&stream, &row("7"), at(200)));
+        assert!(
+            !walk.knows(&stream, &row("8"), at(200)),
+            "an id that appeared late"
+        );
     }
 
     #[test]
@@ -739,7 +742,7 @@ mod tests {
         walk.begin(&stream, at(0), OVERLAP, at(11 * day));
         let span = walk.span(at(11 * day));
         assert_eq!((span.from, span.until), (at(7 * day), at(11 * day)));
-        assert!(!walk.knows(&stream, &Touched::new("c", Some(at(9 * day)))));
+        assert!(!walk.knows(&stream, &Touched::new("c", Some(at(9 * day))), at(11 * day)));
     }
 
     #[test]

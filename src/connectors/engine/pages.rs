@@ -1,0 +1,317 @@
+//! One page of a list, and the records that it names, read whole. What cannot be read now is parked by its id; what
+//! concerns all of them ends the page.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
+
+use super::walk::{Turned, Walk};
+use super::{Api, Engine, Follow, Read, Seen, Stream, Touched, rows_of};
+use crate::connectors::http::{Answer, Failure};
+use crate::connectors::{Cursor, Page, Parked, PullError, Skipped, Sweep, json};
+use crate::model::{ConversationKey, Record};
+
+/// Requests side by side.
+const IN_FLIGHT: usize = 2;
+
+/// After so many records of a page that fail one after the other, the rest of it is not even tried.
+const FAILURES_MAX: u32 = 3;
+
+/// How reading the records of a page goes.
+#[derive(Default)]
+struct Tally {
+    read: AtomicU32,
+    failed: AtomicU32,
+    is_limited: AtomicBool,
+}
+
+impl Tally {
+    fn note(&self, result: &Result<Read, Failure>) {
+        match result {
+            Ok(_) | Err(Failure::NotFound | Failure::Forbidden(_)) => {
+                self.read.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(Failure::Pull(PullError::RateLimited { .. })) => {
+                self.is_limited.store(true, Ordering::Relaxed);
+            }
+            Err(_) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether trying the rest would only be a nuisance.
+    fn is_hopeless(&self) -> bool {
+        let (read, failed) = (
+            self.read.load(Ordering::Relaxed),
+            self.failed.load(Ordering::Relaxed),
+        );
+        self.is_limited.load(Ordering::Relaxed) || (read == 0 && failed >= FAILURES_MAX)
+    }
+}
+
+impl Engine {
+    /// One page of a list with its records, and the walk behind it.
+    pub(super) async fn page(
+        &self,
+        api: Api<'_>,
+        stream: &Stream,
+        walk: &mut Walk,
+        end: Option<DateTime<Utc>>,
+    ) -> Result<Page, PullError> {
+        let Some(answer) = self.ask(api, stream, walk).await? else {
+            return Ok(Page::at(Cursor(String::new())));
+        };
+        let rows = rows_of(&answer.body, stream.items)?;
+        let mut page = Page::at(Cursor(String::new()));
+        let touched = self.touched(stream, rows, &mut page);
+        let key = touched.iter().rev().find_map(|(row, _)| row.key.as_deref());
+        let address = self.account.client().base();
+        let next = stream
+            .paging
+            .next(&answer, walk.position(), rows.len(), key, address)?;
+        if next.is_some() && next.as_ref() == walk.position() {
+            let reason = format!("{}: the page repeats, it leads back to itself", stream.name);
+            return Err(PullError::Malformed(reason));
+        }
+        if stream.is_sweep() {
+            page.sweep = Some(swept(
+                stream,
+                &touched,
+                walk.started_at(api.now),
+                next.is_none(),
+            ));
+        } else {
+            let unknown = touched
+                .iter()
+                .filter(|(row, _)| !walk.knows(stream, row, api.now));
+            let wanted = latest(unknown);
+            let reads = wanted.iter().map(|(row, value)| {
+                let (row, answer) = (row.id.as_str(), &answer.body);
+                (
+                    row,
+                    Seen {
+                        row: Some(value),
+                        answer,
+                        stream: &stream.name,
+                    },
+                )
+            });
+            self.read_all(api, reads.collect(), &mut page).await?;
+        }
+        let parked: Vec<String> = page.parked.iter().map(|one| one.id.clone()).collect();
+        let rows: Vec<Touched> = touched.into_iter().map(|(row, _)| row).collect();
+        let token = stream.paging.token(&answer);
+        let turned = Turned {
+            rows: &rows,
+            parked: &parked,
+            next,
+            token,
+        };
+        walk.turn(stream, turned, end, api.now)?;
+        Ok(page)
+    }
+
+    /// The answer to a walk's next request; none when the server wants to be asked for less.
+    async fn ask(
+        &self,
+        api: Api<'_>,
+        stream: &Stream,
+        walk: &mut Walk,
+    ) -> Result<Option<Answer>, PullError> {
+        let request = self.system.list(stream, &walk.span(api.now));
+        let request = stream.paging.apply(request, walk.position());
+        match api.send(&request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure::NotFound) if stream.is_404_empty => Ok(Some(Answer::empty())),
+            Err(Failure::Refused(_) | Failure::NotFound) if walk.position().is_some() => {
+                walk.refused(stream)?;
+                Ok(None)
+            }
+            Err(failure) => Err(self.account.pull_error(failure)),
+        }
+    }
+
+    fn touched<'v>(
+        &self,
+        stream: &Stream,
+        rows: &'v [Value],
+        page: &mut Page,
+    ) -> Vec<(Touched, &'v Value)> {
+        let mut touched = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            match self.system.touched(stream, row) {
+                Ok(Some(found)) => touched.push((found, row)),
+                Ok(None) => {}
+                Err(reason) => {
+                    let id = json::text(row, "id");
+                    let place = id.unwrap_or_else(|| format!("{} {place} of a page", stream.name));
+                    page.skipped.push(Skipped { place, reason });
+                }
+            }
+        }
+        touched
+    }
+
+    /// Reads records whole. A failure that concerns all ends the page, unless some of it was read: then the rest is parked.
+    async fn read_all(
+        &self,
+        api: Api<'_>,
+        wanted: Vec<(&str, Seen<'_>)>,
+        page: &mut Page,
+    ) -> Result<(), PullError> {
+        let tally = Tally::default();
+        let mut reads = Vec::new();
+        for (id, seen) in wanted {
+            reads.push(self.one(api, id, seen, &tally));
+        }
+        let results: Vec<_> = stream::iter(reads).buffered(IN_FLIGHT).collect().await;
+        let has_read = tally.read.load(Ordering::Relaxed) > 0;
+        for (id, result) in results {
+            self.settle(id, result, page, has_read)?;
+        }
+        Ok(())
+    }
+
+    async fn one<'s>(
+        &self,
+        api: Api<'_>,
+        id: &'s str,
+        seen: Seen<'_>,
+        tally: &Tally,
+    ) -> (&'s str, Result<Read, Failure>) {
+        if tally.is_hopeless() {
+            let reason = "not tried: others of its page failed".to_owned();
+            return (id, Err(Failure::Pull(PullError::Transient(reason))));
+        }
+        let result = self.system.read(api, id, seen).await;
+        tally.note(&result);
+        (id, result)
+    }
+
+    /// What becomes of a record, by how reading it went.
+    fn settle(
+        &self,
+        id: &str,
+        result: Result<Read, Failure>,
+        page: &mut Page,
+        has_read: bool,
+    ) -> Result<(), PullError> {
+        let skipped = |reason: String| Skipped {
+            place: id.to_owned(),
+            reason,
+        };
+        let mut park = |reason: String, retry_after_s| {
+            page.parked.push(Parked {
+                id: id.to_owned(),
+                reason,
+                retry_after_s,
+            })
+        };
+        match result {
+            Ok(Read::Record(record)) => page.records.push(record),
+            Ok(Read::Records(records)) => page.records.extend(records),
+            Ok(Read::Nothing) => {}
+            Ok(Read::Broken(reason)) => page.skipped.push(skipped(reason)),
+            Err(Failure::Forbidden(_)) => {
+                page.skipped.push(skipped(
+                    "the credentials may not see this record (status 403)".to_owned(),
+                ));
+            }
+            // It was listed a moment ago; only a second look says that it is gone.
+            Err(Failure::NotFound) => park("it was listed, but is not there".to_owned(), None),
+            Err(Failure::Pull(error @ PullError::Unauthorized(_))) => return Err(error),
+            Err(Failure::Pull(error @ PullError::RateLimited { .. })) if !has_read => {
+                return Err(error);
+            }
+            Err(Failure::Pull(PullError::RateLimited { retry_after_s })) => {
+                park(
+                    "the limit of requests was reached".to_owned(),
+                    retry_after_s,
+                );
+            }
+            Err(failure) => park(self.account.pull_error(failure).to_string(), None),
+        }
+        Ok(())
+    }
+
+    /// Reads parked records; one that is not there now is gone.
+    pub(super) async fn again(
+        &self,
+        ids: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<Page, PullError> {
+        let mut page = Page::at(Cursor(String::new()));
+        let nothing = Value::Null;
+        let wanted = ids.iter().map(|id| {
+            (
+                id.as_str(),
+                Seen {
+                    row: None,
+                    answer: &nothing,
+                    stream: "",
+                },
+            )
+        });
+        self.read_all(self.account.at(now, false), wanted.collect(), &mut page)
+            .await?;
+        let (gone, parked) = std::mem::take(&mut page.parked)
+            .into_iter()
+            .partition(|one: &Parked| one.reason == "it was listed, but is not there");
+        page.parked = parked;
+        page.records
+            .extend(gone.into_iter().map(|one: Parked| Record::Deleted {
+                key: self.key(&one.id),
+                at: now,
+            }));
+        Ok(page)
+    }
+
+    fn key(&self, id: &str) -> ConversationKey {
+        ConversationKey {
+            source: self.system.settings().source.clone(),
+            id: id.to_owned(),
+        }
+    }
+}
+
+/// What a page of a walk over everything has seen.
+fn swept(
+    stream: &Stream,
+    touched: &[(Touched, &Value)],
+    started_at: DateTime<Utc>,
+    is_over: bool,
+) -> Sweep {
+    let prefix = match stream.follow {
+        Follow::Sweep { prefix, .. } if stream.scope.is_empty() => prefix.to_owned(),
+        _ => stream.scope.clone(),
+    };
+    let present = touched.iter().map(|(row, _)| row.id.clone()).collect();
+    Sweep {
+        started_at,
+        present,
+        prefix,
+        is_over,
+    }
+}
+
+/// Of several rows about one record the last one, in the order of their first.
+fn latest<'r, 'v: 'r>(
+    rows: impl Iterator<Item = &'r (Touched, &'v Value)>,
+) -> Vec<(&'r Touched, &'v Value)> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut wanted: Vec<(&Touched, &Value)> = Vec::new();
+    for (row, value) in rows {
+        match places.get(row.id.as_str()) {
+            Some(place) => wanted[*place] = (row, value),
+            None => {
+                places.insert(&row.id, wanted.len());
+                wanted.push((row, value));
+            }
+        }
+    }
+    wanted
+}

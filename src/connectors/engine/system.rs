@@ -1,0 +1,81 @@
+//! What a system says of itself. Everything but reading a record and checking is pure.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Api, Rate, Request, Settings, Span, Stream, Touched};
+use crate::connectors::hook::Signature;
+use crate::connectors::http::Failure;
+use crate::model::Record;
+
+/// What was read of a record.
+#[derive(Debug)]
+pub enum Read {
+    /// It, or that it is gone.
+    Record(Record),
+    /// Several at once, such as all that a merge took away.
+    Records(Vec<Record>),
+    /// It is none of ours, such as a pull request among issues.
+    Nothing,
+    /// It makes no sense; why, without the customer's words.
+    Broken(String),
+}
+
+/// What is known of a record before it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The row that named it; none for a record that is read again by its id alone.
+    pub row: Option<&'a Value>,
+    /// The answer that the row stood in, for what lies beside the rows.
+    pub answer: &'a Value,
+    /// The list's name.
+    pub stream: &'a str,
+}
+
+/// One system's API: what, not how. Everything but `read` and `check` is pure.
+pub trait System: Send + Sync + fmt::Debug {
+    /// What all systems have.
+    fn settings(&self) -> &Settings;
+
+    /// The lists that tell of changes, in the order in which they are walked.
+    fn streams(&self) -> Vec<Stream>;
+
+    /// The request for a list between these bounds; the engine adds which page.
+    fn list(&self, stream: &Stream, span: &Span) -> Request;
+
+    /// Which record a row is about; none when it is about none of ours. An `Err` is why the row makes no sense.
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String>;
+
+    /// The record, whole.
+    fn read<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>>;
+
+    /// What `doctor` should tell a person beyond what failing requests say; asks as little as it can.
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+
+    /// What the vendor allows, by class of requests; what it tells in its answers is learnt anyway.
+    fn rates(&self) -> &'static [Rate] {
+        &[]
+    }
+
+    /// Headers that go with every request.
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// What the credentials need when the server answers "forbidden".
+    fn right(&self) -> &'static str {
+        "the credentials may not read this; allow it in the helpdesk"
+    }
+
+    /// How the vendor signs its calls.
+    fn signature(&self) -> Option<Signature> {
+        None
+    }
+}
