@@ -237,8 +237,6 @@ pub enum SourceKind {
     Imap(Box<imap::ImapConfig>),
     /// Request Tracker 5.
     RequestTracker(Box<request_tracker::RequestTrackerConfig>),
-    /// Zendesk Support.
-    Zendesk(Box<zendesk::ZendeskConfig>),
     /// One that the pull engine drives.
     System(Arc<dyn engine::System>),
 }
@@ -249,12 +247,13 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &front::KIND,
     &github::KIND,
     &servicenow::KIND,
+    &zendesk::KIND,
 ];
 
 /// The names of the kinds, as the configuration has them.
 fn kinds() -> Vec<&'static str> {
     let systems = SYSTEMS.iter().map(|kind| kind.name);
-    let mut names: Vec<_> = ["files", "imap", "request_tracker", "zendesk"]
+    let mut names: Vec<_> = ["files", "imap", "request_tracker"]
         .into_iter()
         .chain(systems)
         .collect();
@@ -287,9 +286,6 @@ impl SourceConfig {
             "request_tracker" => {
                 let config = request_tracker::RequestTrackerConfig::read(&mut section, zone);
                 SourceKind::RequestTracker(Box::new(config))
-            }
-            "zendesk" => {
-                SourceKind::Zendesk(Box::new(zendesk::ZendeskConfig::read(&mut section, zone)))
             }
             other => match SYSTEMS.iter().find(|known| known.name == other) {
                 Some(known) => {
@@ -331,9 +327,6 @@ pub fn build(
             source,
             tracker.as_ref().clone(),
         )?),
-        SourceKind::Zendesk(config) => {
-            Box::new(zendesk::Zendesk::new(source, config.as_ref().clone())?)
-        }
         SourceKind::System(system) => Box::new(engine::Engine::new(system.clone(), vault)?),
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))
@@ -429,12 +422,19 @@ mod tests {
         let url = "https://rt.example.com".parse().unwrap();
         let default = request_tracker::RequestTrackerConfig::new(url, "hidden".to_owned().into());
         assert_eq!(format!("{tracker:?}"), format!("{default:?}"));
-        let SourceKind::Zendesk(zendesk) = &zendesk.kind else {
+        let SourceKind::System(zendesk) = &zendesk.kind else {
             panic!("{zendesk:?}")
         };
-        let url = "https://example.zendesk.com".parse().unwrap();
-        let (id, secret) = ("groundswell".to_owned(), "hidden".to_owned().into());
-        let default = zendesk::ZendeskConfig::new(url, zendesk::Credentials::Client { id, secret });
+        let url: url::Url = "https://example.zendesk.com".parse().unwrap();
+        let credentials = engine::Credentials::Client {
+            url: url.join("oauth/tokens").unwrap(),
+            id: "groundswell".to_owned(),
+            secret: "hidden".to_owned().into(),
+            scope: "read".to_owned(),
+        };
+        let (source, usual) = (SourceId::from("zendesk"), &zendesk::KIND.usual);
+        let settings = engine::Settings::new(source, url, credentials, usual);
+        let default = zendesk::Zendesk::new(settings);
         assert_eq!(format!("{zendesk:?}"), format!("{default:?}"));
         for source in &config.sources {
             assert!(!format!("{source:?}").contains("hidden"));

@@ -3,11 +3,14 @@
 //! any request, what is stored in the end is what the helpdesk holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use groundswell::connectors::engine::{Credentials, Engine, Settings};
 use groundswell::connectors::file::{Files, FilesConfig};
-use groundswell::connectors::zendesk::{Credentials, FieldChoice, Zendesk, ZendeskConfig};
+use groundswell::connectors::vault::Vault;
+use groundswell::connectors::zendesk::{self, FieldChoice, Zendesk};
 use groundswell::connectors::{Connector, Cursor, PullError};
 use groundswell::ingest::IngestConfig;
 use groundswell::model::{Cadence, Calendar, SourceId};
@@ -18,22 +21,36 @@ use tempfile::TempDir;
 use crate::helpdesk::{By, CLIENT_SECRET, Expected, Fault, Helpdesk};
 use crate::shelf::{SOURCE, Shelf};
 
-fn zendesk(helpdesk: &Helpdesk, page_records: u32) -> Zendesk {
-    Zendesk::new(
-        SourceId::from(SOURCE),
-        zendesk_config(helpdesk, page_records),
-    )
-    .unwrap()
+fn zendesk(helpdesk: &Helpdesk, page_records: u32) -> Engine {
+    engine(account(
+        helpdesk,
+        client(helpdesk, CLIENT_SECRET),
+        page_records,
+    ))
 }
 
-fn zendesk_config(helpdesk: &Helpdesk, page_records: u32) -> ZendeskConfig {
-    let (id, secret) = ("groundswell".to_owned(), SecretString::from(CLIENT_SECRET));
-    let credentials = Credentials::Client { id, secret };
-    let mut config = ZendeskConfig::new(helpdesk.url.clone(), credentials);
-    config.category = Some(FieldChoice::Custom("360001".into()));
-    config.page_records = page_records;
-    config.limits.timeout = Duration::from_millis(800);
-    config
+fn engine(account: Zendesk) -> Engine {
+    Engine::new(Arc::new(account), &Vault::new(std::env::temp_dir(), None)).unwrap()
+}
+
+fn client(helpdesk: &Helpdesk, secret: &str) -> Credentials {
+    Credentials::Client {
+        url: helpdesk.url.join("oauth/tokens").unwrap(),
+        id: "groundswell".to_owned(),
+        secret: SecretString::from(secret.to_owned()),
+        scope: "read".to_owned(),
+    }
+}
+
+fn account(helpdesk: &Helpdesk, credentials: Credentials, page_records: u32) -> Zendesk {
+    let (source, usual) = (SourceId::from(SOURCE), &zendesk::KIND.usual);
+    let mut settings = Settings::new(source, helpdesk.url.clone(), credentials, usual);
+    settings.page_records = page_records;
+    settings.limits.timeout = Duration::from_millis(800);
+    settings.rate_per_minute = Some(1_000_000);
+    let mut account = Zendesk::new(settings);
+    account.fields.category = FieldChoice::parse("field:360001");
+    account
 }
 
 /// Seven tickets with what happens to tickets, all old enough to be exported.
@@ -78,14 +95,9 @@ async fn cases() -> Vec<Case> {
         helpdesk.tickets(|tickets| tickets.expected()),
     );
     // Tickets that were gone before they were ever pulled leave nothing to compare.
-    let url = helpdesk.url.clone();
-    let start = move || -> Box<dyn Connector> {
-        let credentials = Credentials::AccessToken(SecretString::from("token-0"));
-        let mut config = ZendeskConfig::new(url.clone(), credentials);
-        config.category = Some(FieldChoice::Custom("360001".into()));
-        config.page_records = 2;
-        Box::new(Zendesk::new(SourceId::from(SOURCE), config).unwrap())
-    };
+    let token = Credentials::bearer(SecretString::from("token-0"));
+    let account = account(&helpdesk, token, 2);
+    let start = move || -> Box<dyn Connector> { Box::new(engine(account.clone())) };
     let zendesk = Case {
         name: "zendesk",
         start: Box::new(start),
@@ -355,6 +367,20 @@ async fn a_rate_limit_is_waited_for_as_told() {
         }
     );
     assert!((7_200..7_260).contains(&(failure.retry_at - now).num_seconds()));
+    // The wait holds for whoever asks on behalf of this account; another one is not concerned.
+    let failure = shelf
+        .pull(&zendesk(&helpdesk, 100), now, 100)
+        .await
+        .failure
+        .unwrap();
+    assert!(matches!(
+        failure.error,
+        PullError::RateLimited {
+            retry_after_s: Some(7_100..=7_201)
+        }
+    ));
+    let helpdesk = busy_helpdesk().await;
+    let connector = zendesk(&helpdesk, 100);
     helpdesk.fail_next(1, Fault::RateLimit(None));
     let failure = shelf.pull(&connector, now, 100).await.failure.unwrap();
     assert_eq!(
@@ -363,11 +389,11 @@ async fn a_rate_limit_is_waited_for_as_told() {
             retry_after_s: None
         }
     );
-    assert!((60..=180).contains(&(failure.retry_at - now).num_seconds()));
+    assert!((60..=360).contains(&(failure.retry_at - now).num_seconds()));
     let progress = shelf.store.source_progress().await.unwrap();
     assert_eq!(
         (progress[0].failures, progress[0].cursor.clone()),
-        (2, None)
+        (3, None)
     );
 }
 
@@ -446,12 +472,10 @@ async fn a_token_that_ran_out_is_renewed_once() {
 #[tokio::test]
 async fn a_wrong_client_secret_is_a_matter_for_a_person() {
     let helpdesk = busy_helpdesk().await;
-    let (id, secret) = ("groundswell".to_owned(), SecretString::from("wr0ng"));
-    let config = ZendeskConfig::new(helpdesk.url.clone(), Credentials::Client { id, secret });
-    let connector = Zendesk::new(SourceId::from(SOURCE), config).unwrap();
+    let connector = engine(account(&helpdesk, client(&helpdesk, "wr0ng"), 100));
     let error = connector.pull(None, helpdesk.now()).await.unwrap_err();
     assert!(
-        matches!(&error, PullError::Unauthorized(text) if text.contains("client_secret_env")),
+        matches!(&error, PullError::Unauthorized(text) if text.contains("its secret")),
         "{error}"
     );
     assert!(!error.to_string().contains("wr0ng"));
@@ -481,7 +505,7 @@ async fn whatever_goes_wrong_with_any_request_nothing_is_lost() {
     let faults = [
         Fault::Status(500),
         Fault::Status(401),
-        Fault::RateLimit(Some(5)),
+        Fault::RateLimit(None),
         Fault::Cut,
         Fault::Truncate,
         Fault::Garbage,
@@ -510,6 +534,9 @@ async fn run_with_fault(fault: Fault, number: u64) -> bool {
         tickets.advance(120);
     });
     shelf.pull_all(&zendesk(&helpdesk, 3), helpdesk.now()).await;
+    // What was parked has its second try.
+    helpdesk.tickets(|tickets| tickets.advance(3_600));
+    shelf.pull_all(&zendesk(&helpdesk, 3), helpdesk.now()).await;
     let expected = helpdesk.tickets(|tickets| tickets.expected());
     assert_eq!(shelf.all().await, expected, "{fault:?} at request {number}");
     let progress = shelf.store.source_progress().await.unwrap();
@@ -529,9 +556,9 @@ async fn the_helpdesks_own_counts_are_kept_once_for_each_window() {
     let added = official(&shelf.store, &silent, &source, &calendar, now).await;
     assert_eq!(added.unwrap(), 0, "only when asked for");
 
-    let mut config = zendesk_config(&helpdesk, 100);
-    config.official_figures = true;
-    let connector = Zendesk::new(source.clone(), config).unwrap();
+    let mut account = account(&helpdesk, client(&helpdesk, CLIENT_SECRET), 100);
+    account.official_figures = true;
+    let connector = engine(account);
     helpdesk.fail_next(1, Fault::Status(503));
     let added = official(&shelf.store, &connector, &source, &calendar, now).await;
     assert_eq!(added.unwrap(), 0, "asked again at the next pull");

@@ -250,7 +250,6 @@ async fn an_empty_helpdesk_is_no_fault(name: &str) {
 async fn whatever_goes_wrong_with_any_request_nothing_is_lost(name: &str) {
     let faults = [
         Fault::Status(500),
-        Fault::RateLimit(Some(5)),
         Fault::RateLimit(None),
         Fault::Cut,
         Fault::Truncate,

@@ -164,42 +164,55 @@ impl Api<'_> {
         Ok(self.send(&request).await?.body)
     }
 
-    /// All rows of a list inside a record. "Not found" is an empty list where `request` asks for something that a record
-    /// may lack; then use `optional`.
+    /// All rows of a list inside a record.
     pub async fn all(
         &self,
         request: Request,
         paging: Paging,
         items: &str,
     ) -> Result<Vec<Value>, Failure> {
-        let (mut rows, mut position): (Vec<Value>, _) = (Vec::new(), None);
+        let mut rows: Vec<Value> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for page in self.pages(request, paging, items).await? {
+            let new = rows_of(&page, items)?
+                .iter()
+                .filter(|row| seen.insert(identity(row)));
+            rows.extend(new.cloned());
+        }
+        Ok(rows)
+    }
+
+    /// All pages of a list inside a record, for what lies beside its rows.
+    pub async fn pages(
+        &self,
+        request: Request,
+        paging: Paging,
+        items: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let (mut pages, mut position) = (Vec::new(), None);
         let mut seen = BTreeSet::new();
         for _ in 0..PAGES_MAX {
             let answer = self
                 .send(&paging.apply(request.clone(), position.as_ref()))
                 .await?;
-            let page = rows_of(&answer.body, items)?;
-            let key = page.last().and_then(|row| json::text(row, "id"));
+            let rows = rows_of(&answer.body, items)?;
+            let new = rows.iter().filter(|row| seen.insert(identity(row))).count();
+            if new == 0 && !rows.is_empty() {
+                let reason = "a page of a list inside a record repeats".to_owned();
+                return Err(PullError::Transient(reason).into());
+            }
+            let key = rows.last().and_then(|row| json::text(row, "id"));
             let address = self.account.client.base();
             let next = paging.next(
                 &answer,
                 position.as_ref(),
-                page.len(),
+                rows.len(),
                 key.as_deref(),
                 address,
             )?;
-            let before = rows.len();
-            rows.extend(
-                page.iter()
-                    .filter(|row| seen.insert(identity(row)))
-                    .cloned(),
-            );
-            if rows.len() == before && !page.is_empty() {
-                let reason = "a page of a list inside a record repeats".to_owned();
-                return Err(PullError::Transient(reason).into());
-            }
+            pages.push(answer.body);
             if next.is_none() {
-                return Ok(rows);
+                break;
             }
             if next == position {
                 let reason = "a list inside a record leads back to itself".to_owned();
@@ -207,7 +220,7 @@ impl Api<'_> {
             }
             position = next;
         }
-        Ok(rows)
+        Ok(pages)
     }
 
     /// What may not be there, or not be allowed: nothing then.

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hook::Hook;
 use super::vault::Vault;
-use super::{Condition, Connector, Cursor, Page, PullError};
+use super::{Condition, Connector, Cursor, OwnCount, Page, PullError};
+use crate::model::Window;
 
 pub use api::{Account, Api, rows_of};
 pub use auth::Credentials;
@@ -242,6 +243,20 @@ impl Connector for Engine {
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Page, PullError>> {
         Box::pin(self.again(ids, now))
+    }
+
+    fn official<'a>(
+        &'a self,
+        window: &'a Window,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<OwnCount>, PullError>> {
+        Box::pin(async move {
+            let counts = self
+                .system
+                .official(self.account.at(now, false), window)
+                .await;
+            counts.map_err(|failure| self.account.pull_error(failure))
+        })
     }
 
     fn hook(&self) -> Option<&Hook> {

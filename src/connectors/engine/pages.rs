@@ -65,6 +65,14 @@ impl Engine {
         let Some(answer) = self.ask(api, stream, walk).await? else {
             return Ok(Page::at(Cursor(String::new())));
         };
+        let is_missing = !stream.items.is_empty() && answer.body.pointer(stream.items).is_none();
+        if is_missing && !stream.is_missing_empty && !stream.is_404_empty {
+            let reason = format!(
+                "{}: the answer has no list at {}",
+                stream.name, stream.items
+            );
+            return Err(PullError::Malformed(reason));
+        }
         let rows = rows_of(&answer.body, stream.items)?;
         let mut page = Page::at(Cursor(String::new()));
         let touched = self.touched(stream, rows, &mut page);
@@ -104,7 +112,7 @@ impl Engine {
         }
         let parked: Vec<String> = page.parked.iter().map(|one| one.id.clone()).collect();
         let rows: Vec<Touched> = touched.into_iter().map(|(row, _)| row).collect();
-        let token = stream.paging.token(&answer);
+        let token = stream.paging.token(&answer, address);
         let turned = Turned {
             rows: &rows,
             parked: &parked,

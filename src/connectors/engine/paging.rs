@@ -32,6 +32,15 @@ pub enum Paging {
         /// A flag that says whether this was the last page; empty where there is none.
         over: &'static str,
     },
+    /// An opaque token in the answer, that means something only while a flag says that there is more.
+    TokenWhile {
+        /// Where the token is.
+        at: &'static str,
+        /// Where it goes.
+        to: Place,
+        /// The flag.
+        more: &'static str,
+    },
     /// The address of the next page, of which only one value of the query is taken.
     TokenInUrl {
         /// Where the address is.
@@ -90,7 +99,10 @@ impl Paging {
     /// The request for the page at a position.
     pub fn apply(&self, mut request: Request, position: Option<&Position>) -> Request {
         match (self, position) {
-            (Self::Token { to, .. }, Some(Position::Token(token))) => {
+            (
+                Self::Token { to, .. } | Self::TokenWhile { to, .. },
+                Some(Position::Token(token)),
+            ) => {
                 put(&mut request, *to, Value::from(token.as_str()));
             }
             (Self::TokenInUrl { name, .. }, Some(Position::Token(token))) => {
@@ -139,6 +151,10 @@ impl Paging {
                     && answer.body.pointer(over).and_then(Value::as_bool) == Some(true);
                 text(at).filter(|_| !is_over).map(Position::Token)
             }
+            Self::TokenWhile { at, more, .. } => {
+                let has_more = answer.body.pointer(more).and_then(Value::as_bool) == Some(true);
+                text(at).filter(|_| has_more).map(Position::Token)
+            }
             Self::TokenInUrl { at, name } => text(at)
                 .map(|next| value_in(&next, name, address))
                 .transpose()?
@@ -172,9 +188,11 @@ impl Paging {
     }
 
     /// The opaque token of an answer, also where it says that this was the last page.
-    pub fn token(&self, answer: &Answer) -> Option<String> {
+    pub fn token(&self, answer: &Answer, address: &Url) -> Option<String> {
+        let text = |at: &str| answer.body.pointer(at).and_then(json::plain);
         match self {
-            Self::Token { at, .. } => answer.body.pointer(at).and_then(json::plain),
+            Self::Token { at, .. } => text(at),
+            Self::TokenInUrl { at, name } => value_in(&text(at)?, name, address).ok(),
             _ => None,
         }
     }

@@ -6,9 +6,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::{Api, Rate, Request, Settings, Span, Stream, Touched};
+use crate::connectors::OwnCount;
 use crate::connectors::hook::Signature;
 use crate::connectors::http::Failure;
-use crate::model::Record;
+use crate::model::{Record, Window};
 
 /// What was read of a record.
 #[derive(Debug)]
@@ -58,6 +59,16 @@ pub trait System: Send + Sync + fmt::Debug {
 
     /// What `doctor` should tell a person beyond what failing requests say; asks as little as it can.
     fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+
+    /// The helpdesk's own counts of a window that is over; none where they are not asked for, or it has none.
+    fn official<'a>(
+        &'a self,
+        api: Api<'a>,
+        window: &'a Window,
+    ) -> BoxFuture<'a, Result<Vec<OwnCount>, Failure>> {
+        let (_, _) = (api, window);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// What the vendor allows, by class of requests; what it tells in its answers is learnt anyway.
     fn rates(&self) -> &'static [Rate] {

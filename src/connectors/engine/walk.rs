@@ -77,6 +77,8 @@ pub struct Stream {
     pub items: &'static str,
     /// Whether "not found" is how the server says that the list is empty.
     pub is_404_empty: bool,
+    /// Whether a missing list means that it is empty, rather than that the answer is about something else.
+    pub is_missing_empty: bool,
     /// Pages after which the server refuses; the walk starts anew behind what it has.
     pub pages_max: Option<u32>,
     /// Start of the ids that a sweep covers, where only the configuration knows it; else empty.
@@ -97,6 +99,7 @@ impl Stream {
             paging,
             items,
             is_404_empty: false,
+            is_missing_empty: false,
             pages_max: None,
             scope: String::new(),
         }
@@ -321,8 +324,16 @@ impl Walk {
         self.pages += 1;
         match &stream.follow {
             Follow::Token => {
+                let is_same = turned.token.is_some() && turned.token == self.after;
+                // Some lists always have a next address: one that stays the same is their end.
+                let is_stuck = matches!(stream.paging, Paging::TokenInUrl { .. }) && is_same;
+                if is_same && !is_stuck && self.position.is_some() && !turned.rows.is_empty() {
+                    let reason =
+                        format!("{}: the page repeats, it leads back to itself", stream.name);
+                    return Err(PullError::Malformed(reason));
+                }
+                self.is_done = self.position.is_none() || is_stuck;
                 self.after = turned.token.or(self.after.take());
-                self.is_done = self.position.is_none();
                 // The token is the place, here and in the next run.
                 self.position = None;
             }
@@ -369,6 +380,9 @@ impl Walk {
         let is_ascending = matches!(stream.follow, Follow::Token | Follow::Since);
         if is_ascending && end.is_some_and(|end| newest.is_some_and(|newest| newest >= end)) {
             self.is_done = true;
+        }
+        if self.is_done {
+            (self.pages, self.restarts) = (0, 0);
         }
         let is_full = stream.pages_max.is_some_and(|most| self.pages >= most);
         if !self.is_done && is_full && self.position.is_some() {

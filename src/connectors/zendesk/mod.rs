@@ -1,159 +1,227 @@
-//! Zendesk Support through the incremental ticket export.
+//! Zendesk Support through the incremental ticket export, and Talk.
 //!
 //! The export's cursor is the server's own and is kept across runs; it is never made from a clock.
 //! The export is sorted by `generated_timestamp` and leaves out the last minute. Each ticket's
-//! comments are fetched with it; when one of these requests fails, the whole page fails and the
-//! cursor stays. The address of the next page is built here, never followed.
+//! comments are fetched with it. A call of Talk that belongs to a ticket stands in its comments;
+//! one without is a conversation of its own.
 
-mod auth;
+mod call;
 mod ticket;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use url::Url;
+use std::sync::Arc;
 
-use super::http::{Client, Failure, Limits};
-use super::{Connector, Cursor, OwnCount, Page, PullError, Skipped, json};
-use crate::model::{Record, ReportBasis, ReportRow, SourceId, Window};
+use chrono::DateTime;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::engine::{
+    Api, Credentials, FieldPath, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting,
+    Settings, Span, Stream, System, Touched, Usual,
+};
+use super::hook::{Scheme, Signature};
+use super::http::Failure;
+use super::{OwnCount, PullError, json};
+use crate::model::{Record, ReportBasis, ReportRow, Window};
 use crate::section::Section;
 use ticket::{Around, Comments};
 
-pub use auth::Credentials;
 pub use ticket::FieldChoice;
 
-/// How many tickets a page of the export has. Each ticket costs one more request for its comments.
-const PAGE_RECORDS: u32 = 100;
+/// Zendesk in the table of systems.
+pub const KIND: Kind = Kind {
+    name: "zendesk",
+    title: "Zendesk Support",
+    settings: &[
+        Setting::needed(
+            "client_id",
+            "the identifier of a confidential OAuth client (Admin Center, Apps, APIs)",
+        ),
+        Setting::secret("client_secret", "its secret"),
+        Setting::optional(
+            "category_field",
+            "the official category: field:<id>, type, form, group, brand or tag:<start>",
+        ),
+    ],
+    read,
+    usual: Usual {
+        page_records_max: 1_000,
+        // The export leaves out the last minute, and its cursor needs no overlap.
+        overlap_minutes: 2,
+        ..Usual::like("https://example.zendesk.com")
+    },
+};
 
-/// Requests side by side.
-const IN_FLIGHT: usize = 2;
+/// What stands before the id of a call.
+const CALL: &str = "call:";
 
-/// How far back the first pull goes.
-const BACKFILL_DAYS: i64 = 365;
+/// What is asked beside the tickets of a page.
+const BESIDE: &str = "users,groups,organizations,metric_sets";
 
-/// The export leaves out the last minute, and clocks differ.
-const MARGIN: TimeDelta = TimeDelta::seconds(90);
-
-/// A ticket with more pages of comments than this is cut.
-const COMMENT_PAGES_MAX: u32 = 20;
-
-const VERSION: u32 = 1;
-
-/// Settings of a Zendesk account.
-#[derive(Clone, Debug)]
-pub struct ZendeskConfig {
-    /// Its address, such as `https://example.zendesk.com`.
-    pub url: Url,
-    /// How requests say who asks.
-    pub credentials: Credentials,
+/// Which fields a person chose.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
     /// The field that the official report is built on.
     pub category: Option<FieldChoice>,
     /// The field that names the product.
     pub product: Option<FieldChoice>,
-    /// Tickets changed since then are read; a year back when missing.
-    pub start: Option<DateTime<Utc>>,
+}
+
+/// One Zendesk account.
+#[derive(Clone, Debug)]
+pub struct Zendesk {
+    /// What all systems have.
+    pub settings: Settings,
+    /// Which fields a person chose.
+    pub fields: Fields,
+    /// Whether calls of Talk without a ticket are read.
+    pub has_talk: bool,
     /// Whether Zendesk's own counts of a window are kept as an official report.
     pub official_figures: bool,
-    /// How many tickets a page of the export has.
-    pub page_records: u32,
-    /// Timeout and size of answers.
-    pub limits: Limits,
+    /// Whether the credentials are of the kind that ends.
+    is_api_token: bool,
 }
 
-impl ZendeskConfig {
-    /// Settings with nothing but what is required.
-    pub fn new(url: Url, credentials: Credentials) -> Self {
-        Self {
-            url,
-            credentials,
-            category: None,
-            product: None,
-            start: None,
-            official_figures: false,
-            page_records: PAGE_RECORDS,
-            limits: Limits::default(),
+fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
+    let (credentials, is_api_token) = credentials(section, &settings);
+    settings.credentials = credentials;
+    let choice = |key, path: &Option<FieldPath>| FieldChoice::read(section, key, path.as_ref());
+    let fields = Fields {
+        category: choice("category_field", &settings.category),
+        product: choice("product_field", &settings.product),
+    };
+    let official_figures = section.flag("official_figures", false);
+    let has_talk = section.flag("talk", false);
+    Arc::new(Zendesk {
+        fields,
+        official_figures,
+        has_talk,
+        is_api_token,
+        ..Zendesk::new(settings)
+    })
+}
+
+/// Exactly one way to log in must be given.
+fn credentials(section: &mut Section<'_>, settings: &Settings) -> (Credentials, bool) {
+    let id = section.optional_text("client_id");
+    let secret = section.optional_secret("client_secret");
+    let refresh = section.optional_secret("refresh_token");
+    let access = section.optional_secret("access_token");
+    let email = section.optional_text("email");
+    let token = section.optional_secret("api_token");
+    let url = settings
+        .url
+        .join("/oauth/tokens")
+        .unwrap_or_else(|_| settings.url.clone());
+    match (id, secret, refresh, access, email, token) {
+        (Some(id), Some(secret), None, None, None, None) => (
+            Credentials::Client {
+                url,
+                id,
+                secret,
+                scope: "read".to_owned(),
+            },
+            false,
+        ),
+        (Some(id), Some(secret), Some(first), None, None, None) => (
+            Credentials::Refresh {
+                url,
+                id,
+                secret,
+                first,
+            },
+            false,
+        ),
+        (None, None, None, Some(token), None, None) => (Credentials::bearer(token), false),
+        (None, None, None, None, Some(email), Some(token)) => {
+            (Credentials::basic(format!("{email}/token"), token), true)
+        }
+        _ => {
+            let hint = "give client_id and client_secret_env of an OAuth client, with refresh_token_env where it is one \
+                        for several accounts; or access_token_env; or email and api_token_env";
+            section.problem(
+                "client_id",
+                "there must be one complete way to log in",
+                hint,
+            );
+            (settings.credentials.clone(), false)
         }
     }
-
-    /// Reads the settings out of a `[[sources]]` table.
-    pub fn read(section: &mut Section<'_>, zone: chrono_tz::Tz) -> Self {
-        let url = section.url(
-            "url",
-            "give the account's address, such as https://example.zendesk.com",
-        );
-        let mut config = Self::new(url, Credentials::read(section));
-        config.category = FieldChoice::read(section, "category_field");
-        config.product = FieldChoice::read(section, "product_field");
-        config.start = super::start(section, zone);
-        config.official_figures = section.flag("official_figures", false);
-        let records = section.number("page_records", i64::from(PAGE_RECORDS), 1..=1_000);
-        config.page_records = u32::try_from(records).unwrap_or(PAGE_RECORDS);
-        config.limits = super::limits(section);
-        config
-    }
-}
-
-/// The position in the export, in the server's own words.
-#[derive(Debug, Serialize, Deserialize)]
-struct ExportCursor {
-    version: u32,
-    /// `None`: the account had no tickets yet, so the export starts anew.
-    after: Option<String>,
-}
-
-/// The connector of one Zendesk account.
-pub struct Zendesk {
-    source: SourceId,
-    config: ZendeskConfig,
-    client: Client,
-    session: auth::Session,
 }
 
 impl Zendesk {
-    /// A connector that asks the configured account and nobody else.
-    pub fn new(source: SourceId, config: ZendeskConfig) -> anyhow::Result<Self> {
-        let client = Client::new(config.url.clone(), config.limits)?;
-        let session = auth::Session::new(config.credentials.clone());
-        Ok(Self {
-            source,
-            config,
-            client,
-            session,
-        })
+    /// An account with these settings and nothing more.
+    pub fn new(settings: Settings) -> Self {
+        let fields = Fields::default();
+        Self {
+            settings,
+            fields,
+            has_talk: false,
+            official_figures: false,
+            is_api_token: false,
+        }
     }
 
-    async fn get(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-        now: DateTime<Utc>,
-    ) -> Result<Value, Failure> {
-        let right = "exports need an administrator, or an OAuth client with the scope read";
-        let url = self.client.url(&format!("api/v2/{path}"), query);
-        self.session.get(&self.client, url, right, now).await
+    async fn ticket(&self, api: Api<'_>, id: &str, seen: Seen<'_>) -> Result<Read, Failure> {
+        let (fetched, beside);
+        let (ticket, around) = match seen.row {
+            Some(row) if seen.stream == "tickets" => (row, Around::read(seen.answer)),
+            _ => {
+                let one = Request::get(format!("api/v2/tickets/{id}")).with("include", BESIDE);
+                fetched = api.get(one).await?;
+                beside = Around::read(&fetched);
+                (fetched.get("ticket").unwrap_or(&Value::Null), beside)
+            }
+        };
+        let head = match ticket::head(ticket, &self.settings.source) {
+            Ok(head) => head,
+            Err(reason) => return Ok(Read::Broken(reason)),
+        };
+        if let Some(record) = ticket::removal(ticket, &head) {
+            return Ok(Read::Record(record));
+        }
+        let comments = self.comments(api, id).await?;
+        let url = api.link(&format!("agent/tickets/{id}"));
+        let conversation = ticket::conversation(ticket, head, comments, &around, &self.fields, url);
+        Ok(Read::Record(Record::Conversation(Box::new(conversation))))
+    }
+
+    async fn comments(&self, api: Api<'_>, id: &str) -> Result<Comments, Failure> {
+        let list = Request::get(format!("api/v2/tickets/{id}/comments"))
+            .with("page[size]", 100)
+            .with("include", "users");
+        let paging = Paging::TokenWhile {
+            at: "/meta/after_cursor",
+            to: Place::Query("page[after]"),
+            more: "/meta/has_more",
+        };
+        let mut comments = Comments::default();
+        for page in api.pages(list, paging, "/comments").await? {
+            // Even a ticket without any has the list.
+            if page.get("comments").and_then(Value::as_array).is_none() {
+                let reason = "a list of comments has no comments".to_owned();
+                return Err(PullError::Malformed(reason).into());
+            }
+            comments.add(&page);
+        }
+        Ok(comments)
     }
 
     /// How many tickets Zendesk's search finds that were opened, and that were solved, in a window.
-    async fn own_counts(
-        &self,
-        window: &Window,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<OwnCount>, PullError> {
+    async fn own_counts(&self, api: Api<'_>, window: &Window) -> Result<Vec<OwnCount>, Failure> {
         let mut counts = Vec::new();
-        if !self.config.official_figures {
+        if !self.official_figures {
             return Ok(counts);
         }
-        let at = |instant: DateTime<Utc>| instant.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let at = |instant: DateTime<_>| instant.format("%Y-%m-%dT%H:%M:%SZ").to_string();
         let (start, end) = (at(window.start), at(window.end));
         for (basis, field) in [
             (ReportBasis::Opened, "created"),
             (ReportBasis::Closed, "solved"),
         ] {
             let query = format!("type:ticket {field}>={start} {field}<{end}");
-            let answer = self.get("search/count", &[("query", &query)], now).await;
-            let answer = answer.map_err(|failure| self.client.pull_error(failure))?;
+            let answer = api
+                .get(Request::get("api/v2/search/count").with("query", query))
+                .await?;
             let count = json::number(&answer, "count")
                 .and_then(|count| i64::try_from(count).ok())
                 .ok_or_else(|| PullError::Malformed("the search gives no count".to_owned()))?;
@@ -166,151 +234,25 @@ impl Zendesk {
         Ok(counts)
     }
 
-    async fn page(&self, cursor: Option<&Cursor>, now: DateTime<Utc>) -> Result<Page, PullError> {
-        let after = cursor
-            .and_then(|cursor| serde_json::from_str(&cursor.0).ok())
-            .filter(|cursor: &ExportCursor| cursor.version == VERSION)
-            .and_then(|cursor| cursor.after);
-        let export = self.export(after.as_deref(), now).await;
-        let export = export.map_err(|failure| self.client.pull_error(failure))?;
-        let Some(tickets) = export.get("tickets").and_then(Value::as_array) else {
-            return Err(PullError::Malformed("the export has no tickets".to_owned()));
-        };
-        let is_last = export
-            .get("end_of_stream")
-            .and_then(Value::as_bool)
-            .unwrap_or(false);
-        // At the end of the stream the cursor is still the place to go on.
-        let after = json::text(&export, "after_cursor").or(after);
-        if after.is_none() && !(is_last && tickets.is_empty()) {
-            return Err(PullError::Malformed(
-                "the export has no after_cursor".to_owned(),
-            ));
-        }
-        let next = ExportCursor {
-            version: VERSION,
-            after,
-        };
-        let (records, skipped) = self.records(tickets, &Around::read(&export), now).await?;
-        let next = serde_json::to_string(&next).expect("plain data becomes JSON");
-        Ok(Page {
-            records,
-            skipped,
-            is_last,
-            complete_until: is_last.then(|| now - MARGIN),
-            ..Page::at(Cursor(next))
-        })
-    }
-
-    async fn export(&self, after: Option<&str>, now: DateTime<Utc>) -> Result<Value, Failure> {
-        let start = self
-            .config
-            .start
-            .unwrap_or(now - TimeDelta::days(BACKFILL_DAYS));
-        let start = start.timestamp().to_string();
-        let place = after.map_or(("start_time", start.as_str()), |after| ("cursor", after));
-        let records = self.config.page_records.to_string();
-        let include = "users,groups,organizations,metric_sets";
-        let query = [place, ("per_page", records.as_str()), ("include", include)];
-        self.get("incremental/tickets/cursor", &query, now).await
-    }
-
-    /// The tickets of a page in their order; one that makes no sense is skipped.
-    async fn records(
-        &self,
-        tickets: &[Value],
-        around: &Around,
-        now: DateTime<Utc>,
-    ) -> Result<(Vec<Record>, Vec<Skipped>), PullError> {
-        let mut reads = Vec::new();
-        for (place, ticket) in tickets.iter().enumerate() {
-            reads.push(self.ticket(place, ticket, around, now));
-        }
-        let reads: Vec<_> = stream::iter(reads)
-            .buffered(IN_FLIGHT)
-            .try_collect()
-            .await?;
-        let (mut records, mut skipped) = (Vec::new(), Vec::new());
-        for read in reads {
-            match read {
-                Ok(record) => records.push(record),
-                Err(one) => skipped.push(one),
-            }
-        }
-        Ok((records, skipped))
-    }
-
-    async fn ticket(
-        &self,
-        place: usize,
-        ticket: &Value,
-        around: &Around,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Record, Skipped>, PullError> {
-        let name = json::text(ticket, "id").unwrap_or_else(|| format!("ticket {place} of a page"));
-        let skipped = |reason: String| Skipped {
-            place: name.clone(),
-            reason,
-        };
-        let head = match ticket::head(ticket, &self.source) {
-            Ok(head) => head,
-            Err(reason) => return Ok(Err(skipped(reason))),
-        };
-        if let Some(record) = ticket::removal(ticket, &head) {
-            return Ok(Ok(record));
-        }
-        let comments = match self.comments(&head.key.id, now).await {
-            Ok(comments) => comments,
-            // Deleted between the export and now: the export will say so soon.
-            Err(Failure::NotFound) => Comments::default(),
-            Err(failure) => return Err(self.client.pull_error(failure)),
-        };
-        let record =
-            ticket::conversation(ticket, head, comments, around, &self.config, &self.client);
-        Ok(Ok(Record::Conversation(Box::new(record))))
-    }
-
-    async fn comments(&self, id: &str, now: DateTime<Utc>) -> Result<Comments, Failure> {
-        let path = format!("tickets/{id}/comments");
-        let mut comments = Comments::default();
-        let mut after: Option<String> = None;
-        for _ in 0..COMMENT_PAGES_MAX {
-            let mut query = vec![("page[size]", "100"), ("include", "users")];
-            query.extend(after.as_deref().map(|after| ("page[after]", after)));
-            let page = self.get(&path, &query, now).await?;
-            if page.get("comments").and_then(Value::as_array).is_none() {
-                let reason = "a list of comments has no comments".to_owned();
-                return Err(PullError::Malformed(reason).into());
-            }
-            comments.add(&page);
-            let meta = page.get("meta");
-            let has_more = meta
-                .and_then(|meta| meta.get("has_more"))
-                .and_then(Value::as_bool);
-            let next = meta.and_then(|meta| json::text(meta, "after_cursor"));
-            if has_more != Some(true) || next.is_none() || next == after {
-                break;
-            }
-            after = next;
-        }
-        Ok(comments)
-    }
-
-    async fn remarks(&self, now: DateTime<Utc>) -> Result<Vec<String>, PullError> {
+    async fn remarks(&self, api: Api<'_>) -> Result<Vec<String>, Failure> {
         let mut remarks = Vec::new();
-        if self.config.credentials.is_api_token() {
+        if self.is_api_token {
             remarks.push(
-                "API tokens stop on 2027-04-30: make an OAuth client and set client_id and client_secret_env"
-                    .to_owned(),
+                "API tokens stop on 2027-04-30: make an OAuth client and set client_id and client_secret_env".to_owned(),
             );
         }
         // The export itself is the only thing that shows whether exporting is allowed.
-        let export = self.export(None, now).await;
-        let export = export.map_err(|failure| self.client.pull_error(failure))?;
+        let from = self.settings.start(api.now);
+        let span = Span {
+            from,
+            until: api.now,
+            after: None,
+        };
+        let export = api.get(self.list(&self.streams()[0], &span)).await?;
         let tickets = json::list(&export, "tickets");
         let wanted = [
-            ("category_field", &self.config.category),
-            ("product_field", &self.config.product),
+            ("category_field", &self.fields.category),
+            ("product_field", &self.fields.product),
         ];
         for (key, choice) in wanted {
             let Some(choice) = choice else { continue };
@@ -324,24 +266,110 @@ impl Zendesk {
     }
 }
 
-impl Connector for Zendesk {
-    fn pull<'a>(
+impl System for Zendesk {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        let export = Paging::Token {
+            at: "/after_cursor",
+            to: Place::Query("cursor"),
+            over: "/end_of_stream",
+        };
+        let mut streams = vec![Stream::new("tickets", Follow::Token, export, "/tickets")];
+        if self.has_talk {
+            // Its next address is never missing; a start that stays the same is the end.
+            let calls = Paging::TokenInUrl {
+                at: "/next_page",
+                name: "start_time",
+            };
+            streams.push(Stream::new("calls", Follow::Token, calls, "/calls"));
+        }
+        streams
+    }
+
+    fn list(&self, stream: &Stream, span: &Span) -> Request {
+        let start = span.from.timestamp().to_string();
+        if stream.name == "calls" {
+            let start = span.after.clone().unwrap_or(start);
+            return Request::get("api/v2/channels/voice/stats/incremental/calls")
+                .with("start_time", start)
+                .class("exports");
+        }
+        let place = match &span.after {
+            Some(after) => ("cursor", after.clone()),
+            None => ("start_time", start),
+        };
+        Request::get("api/v2/incremental/tickets/cursor")
+            .with(place.0, place.1)
+            .with("per_page", self.settings.page_records)
+            .with("include", BESIDE)
+            .class("exports")
+    }
+
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        if stream.name == "calls" {
+            return call::touched(row);
+        }
+        let head = ticket::head(row, &self.settings.source)?;
+        Ok(Some(Touched::new(
+            head.key.id.clone(),
+            Some(head.updated_at),
+        )))
+    }
+
+    fn read<'a>(
         &'a self,
-        cursor: Option<&'a Cursor>,
-        now: DateTime<Utc>,
-    ) -> BoxFuture<'a, Result<Page, PullError>> {
-        Box::pin(self.page(cursor, now))
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>> {
+        if id.starts_with(CALL) {
+            let read = call::read(id, seen.row, &self.settings);
+            return Box::pin(async move { Ok(read) });
+        }
+        Box::pin(self.ticket(api, id, seen))
+    }
+
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(self.remarks(api))
     }
 
     fn official<'a>(
         &'a self,
+        api: Api<'a>,
         window: &'a Window,
-        now: DateTime<Utc>,
-    ) -> BoxFuture<'a, Result<Vec<OwnCount>, PullError>> {
-        Box::pin(self.own_counts(window, now))
+    ) -> BoxFuture<'a, Result<Vec<OwnCount>, Failure>> {
+        Box::pin(self.own_counts(api, window))
     }
 
-    fn check<'a>(&'a self, now: DateTime<Utc>) -> BoxFuture<'a, Result<Vec<String>, PullError>> {
-        Box::pin(self.remarks(now))
+    fn rates(&self) -> &'static [Rate] {
+        // The smallest plan's; exports have a limit of their own on every plan.
+        &[
+            Rate {
+                class: "",
+                count: 200,
+                seconds: 60,
+            },
+            Rate {
+                class: "exports",
+                count: 10,
+                seconds: 60,
+            },
+        ]
+    }
+
+    fn right(&self) -> &'static str {
+        "exports need an administrator, or an OAuth client with the scope read"
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        Some(Signature {
+            header: "x-zendesk-webhook-signature",
+            prefix: "",
+            scheme: Scheme::Sha256Base64,
+            time: Some(("x-zendesk-webhook-signature-timestamp", "")),
+        })
     }
 }

@@ -7,8 +7,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::ZendeskConfig;
-use crate::connectors::http::Client;
+use super::Fields;
+use crate::connectors::engine::FieldPath;
 use crate::connectors::json;
 use crate::model::{
     Author, Conversation, ConversationKey, Kind, Message, Record, SourceId, Text, Visibility,
@@ -34,9 +34,9 @@ impl FieldChoice {
         ("brand", "brand_id"),
     ];
 
-    /// Reads a setting such as `field:360001234`, `group` or `tag:topic_`.
-    pub fn read(section: &mut Section<'_>, key: &str) -> Option<Self> {
-        let text = section.optional_text(key)?;
+    /// What a setting such as `field:360001234`, `group` or `tag:topic_` means; a problem where it means nothing.
+    pub fn read(section: &Section<'_>, key: &str, path: Option<&FieldPath>) -> Option<Self> {
+        let text = path?.to_string();
         let choice = Self::parse(&text);
         if choice.is_none() {
             let hint = "give field:<id of a custom field>, type, form, group, brand or tag:<start of the tag>";
@@ -45,7 +45,8 @@ impl FieldChoice {
         choice
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads a choice as a person writes it.
+    pub fn parse(text: &str) -> Option<Self> {
         if let Some(id) = text.strip_prefix("field:") {
             let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
             return is_id.then(|| Self::Custom(id.to_owned()));
@@ -168,7 +169,7 @@ impl Comments {
 pub struct Head {
     pub key: ConversationKey,
     created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
 }
 
 /// The identity and times of a ticket, or why it makes no sense; never with its words.
@@ -220,8 +221,8 @@ pub fn conversation(
     head: Head,
     comments: Comments,
     around: &Around,
-    config: &ZendeskConfig,
-    client: &Client,
+    fields: &Fields,
+    url: String,
 ) -> Conversation {
     let text = |name| json::text(ticket, name);
     let id = head.key.id.clone();
@@ -238,11 +239,11 @@ pub fn conversation(
     conversation.status = text("status");
     conversation.subject = Text::new(text("subject").unwrap_or_default());
     conversation.messages = messages(ticket, comments, around);
-    conversation.category = config
+    conversation.category = fields
         .category
         .as_ref()
         .and_then(|field| field.value(ticket, around));
-    conversation.product = config
+    conversation.product = fields
         .product
         .as_ref()
         .and_then(|field| field.value(ticket, around));
@@ -266,7 +267,7 @@ pub fn conversation(
     conversation.closed_at = is_closed
         .then(|| solved_at.or(json::time(ticket, "updated_at")))
         .flatten();
-    conversation.url = Some(client.url(&format!("agent/tickets/{id}"), &[]).into());
+    conversation.url = Some(url);
     conversation.attributes = attributes(ticket, around);
     conversation
 }

@@ -23,6 +23,7 @@ pub fn router(state: Arc<Mutex<State>>) -> Router {
     Router::new()
         .route("/oauth/tokens", post(token))
         .route("/api/v2/incremental/tickets/cursor", get(export))
+        .route("/api/v2/tickets/{id}", get(one))
         .route("/api/v2/tickets/{id}/comments", get(comments))
         .route("/api/v2/search/count", get(count))
         .with_state(state)
@@ -116,6 +117,31 @@ async fn count(
     let times = from.parse().unwrap()..to.parse().unwrap();
     let count = state.lock().unwrap().tickets.found(field, &times);
     finish(json!({"count": count}), None, fault).await
+}
+
+/// A ticket by itself; for good deleted ones are not found.
+async fn one(
+    Shared(state): SharedState,
+    uri: Uri,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let fault = begin(&state, &uri.to_string());
+    if !is_allowed(&state, &headers) {
+        return status(401, &[]);
+    }
+    let answer = {
+        let state = state.lock().unwrap();
+        let ticket = state.tickets.find(id).filter(|ticket| !ticket.is_scrubbed);
+        ticket.map(|ticket| {
+            json!({"ticket": ticket.json(), "users": state.tickets.users(), "metric_sets": state.tickets.metric_sets(),
+                "organizations": [{"id": 7, "name": "Nord"}], "groups": []})
+        })
+    };
+    match answer {
+        Some(answer) => finish(answer, None, fault).await,
+        None => status(404, &[]),
+    }
 }
 
 async fn comments(

@@ -318,7 +318,7 @@ impl Ticket {
         (self.generated.timestamp(), self.id)
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let time = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
         let description = if self.is_scrubbed {
             "X"
