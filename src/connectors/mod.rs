@@ -3,6 +3,7 @@
 //!
 //! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
 
+pub mod chatwoot;
 pub mod date;
 pub mod engine;
 pub mod file;
@@ -243,6 +244,7 @@ pub enum SourceKind {
 
 /// The systems that the pull engine drives.
 pub const SYSTEMS: &[&engine::Kind] = &[
+    &chatwoot::KIND,
     &freshdesk::KIND,
     &front::KIND,
     &github::KIND,
