@@ -5,6 +5,7 @@
 
 pub mod chatwoot;
 pub mod date;
+pub mod dialpad;
 pub mod engine;
 pub mod file;
 pub mod freshdesk;
@@ -245,6 +246,7 @@ pub enum SourceKind {
 /// The systems that the pull engine drives.
 pub const SYSTEMS: &[&engine::Kind] = &[
     &chatwoot::KIND,
+    &dialpad::KIND,
     &freshdesk::KIND,
     &front::KIND,
     &github::KIND,
