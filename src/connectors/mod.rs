@@ -3,6 +3,7 @@
 //!
 //! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
 
+pub mod aircall;
 pub mod chatwoot;
 pub mod date;
 pub mod dialpad;
@@ -245,6 +246,7 @@ pub enum SourceKind {
 
 /// The systems that the pull engine drives.
 pub const SYSTEMS: &[&engine::Kind] = &[
+    &aircall::KIND,
     &chatwoot::KIND,
     &dialpad::KIND,
     &freshdesk::KIND,
