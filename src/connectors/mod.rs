@@ -12,6 +12,7 @@ pub mod file;
 pub mod freshdesk;
 pub mod front;
 pub mod github;
+pub mod gong;
 pub mod hook;
 pub mod http;
 pub mod imap;
@@ -252,6 +253,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &freshdesk::KIND,
     &front::KIND,
     &github::KIND,
+    &gong::KIND,
     &servicenow::KIND,
     &zendesk::KIND,
 ];
