@@ -9,6 +9,7 @@ pub mod date;
 pub mod dialpad;
 pub mod engine;
 pub mod file;
+pub mod freshcaller;
 pub mod freshdesk;
 pub mod front;
 pub mod github;
@@ -250,6 +251,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &aircall::KIND,
     &chatwoot::KIND,
     &dialpad::KIND,
+    &freshcaller::KIND,
     &freshdesk::KIND,
     &front::KIND,
     &github::KIND,
