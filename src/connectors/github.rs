@@ -11,6 +11,7 @@ use chrono::SecondsFormat;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::PullError;
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
     Stream, System, Touched, Usual, word, words,
@@ -118,6 +119,11 @@ impl GitHub {
             let request = Request::get(format!("{path}/comments")).with("per_page", 100);
             api.all(request, Paging::LinkHeader, "").await?
         };
+        // The issue says how many there are; fewer are not all.
+        if json::number(issue, "comments").is_some_and(|count| count > comments.len() as u64) {
+            let reason = "an issue has more comments than its list".to_owned();
+            return Err(PullError::Transient(reason).into());
+        }
         // An issue that was never closed was never opened again.
         let events = if json::text(issue, "closed_at").is_some() || was_reopened(issue) {
             let request = Request::get(format!("{path}/events")).with("per_page", 100);

@@ -12,9 +12,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::PullError;
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual,
+    Stream, System, Touched, Usual, rows_of,
 };
 use super::http::Failure;
 use super::json;
@@ -202,7 +203,7 @@ impl ServiceNow {
             .with("sysparm_query", query)
             .with(
                 "sysparm_fields",
-                "sys_id,element,value,sys_created_on,sys_created_by",
+                "sys_id,element_id,element,value,sys_created_on,sys_created_by",
             )
             .with("sysparm_limit", ENTRIES);
         let mut entries = Vec::new();
@@ -210,7 +211,12 @@ impl ServiceNow {
             let mut request = list.clone();
             request.set("sysparm_offset", page * ENTRIES);
             let answer = api.send(&request).await?;
-            let rows = super::engine::rows_of(&answer.body, "/result")?;
+            let rows = rows_of(&answer.body, "/result")?;
+            let is_other = |row: &Value| value(row, "element_id").as_deref() != Some(id);
+            if rows.iter().any(is_other) {
+                let reason = "the journal of a record has another one's entries".to_owned();
+                return Err(PullError::Transient(reason).into());
+            }
             entries.extend_from_slice(rows);
             // Hidden rows make a page short; only the total says that nothing follows.
             let total = answer.headers.get("x-total-count");

@@ -343,4 +343,14 @@ macro_rules! contracts {
     };
 }
 
-contracts!(freshdesk);
+contracts!(
+    aircall,
+    chatwoot,
+    dialpad,
+    freshcaller,
+    freshdesk,
+    front,
+    github,
+    gong,
+    servicenow,
+);

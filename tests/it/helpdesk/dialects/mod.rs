@@ -1,6 +1,14 @@
 //! The dialects of the model helpdesk, one file for each vendor.
 
+mod aircall;
+mod chatwoot;
+mod dialpad;
+mod freshcaller;
 mod freshdesk;
+mod front;
+mod github;
+mod gong;
+mod servicenow;
 
 use std::sync::Arc;
 
@@ -12,7 +20,17 @@ use super::dialect::Dialect;
 
 /// Every vendor that the contract is held with.
 pub fn all() -> Vec<Arc<dyn Dialect>> {
-    vec![Arc::new(freshdesk::Freshdesk)]
+    vec![
+        Arc::new(aircall::Aircall),
+        Arc::new(chatwoot::Chatwoot),
+        Arc::new(dialpad::Dialpad),
+        Arc::new(freshcaller::Freshcaller),
+        Arc::new(freshdesk::Freshdesk),
+        Arc::new(front::Front),
+        Arc::new(github::GitHub),
+        Arc::new(gong::Gong),
+        Arc::new(servicenow::ServiceNow),
+    ]
 }
 
 /// Settings for tests: small pages, no pacing, everything looked through often.

@@ -1,0 +1,105 @@
+//! Aircall's way of speaking: pages until one is empty and none beyond a number of rows, times in seconds, comments and
+//! tags in the row. Tickets are calls here: whatever is said in them is a comment of an agent.
+
+use std::sync::Arc;
+
+use groundswell::connectors::aircall;
+use groundswell::connectors::engine::{Credentials, System};
+use groundswell::model::{Author, Visibility};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::tickets::{Expected, Ticket, Tickets};
+
+/// The most rows of one query: ten thousand there.
+const ROWS_MAX: usize = 10;
+
+pub struct Aircall;
+
+impl Dialect for Aircall {
+    fn name(&self) -> &'static str {
+        "aircall"
+    }
+
+    fn system(&self, url: &Url) -> Arc<dyn System> {
+        let credentials = Credentials::basic("id", SECRET.to_owned().into());
+        let settings = super::settings(url, credentials, &aircall::KIND.usual, 2);
+        Arc::new(aircall::Aircall::new(settings, false))
+    }
+
+    fn powers(&self) -> Powers {
+        Powers {
+            deletions: Deletions::Never,
+            merges: false,
+            categories: true,
+            reopens: false,
+        }
+    }
+
+    fn is_allowed(&self, asked: &Asked) -> bool {
+        use base64::Engine as _;
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("id:{SECRET}"));
+        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+    }
+
+    fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
+        if asked.path == "/v1/calls" {
+            return list(tickets, asked);
+        }
+        let (_, id) = asked.path.rsplit_once('/').unwrap();
+        match tickets.find(id.parse().unwrap()) {
+            Some(ticket) => Reply::Json(json!({"call": call(ticket)})),
+            None => Reply::Status(404),
+        }
+    }
+
+    fn expected(&self, _: &Ticket, usual: Expected) -> Expected {
+        let messages = usual.messages.into_iter();
+        let written = |(_, _, text)| (Author::Agent, Visibility::Internal, text);
+        Expected {
+            status: usual.status.map(|_| "done".to_owned()),
+            messages: messages.map(written).collect(),
+            ..usual
+        }
+    }
+}
+
+fn list(tickets: &Tickets, asked: &Asked) -> Reply {
+    let bound = |name| asked.get(name).unwrap().parse::<i64>().unwrap();
+    let (from, to) = (bound("from"), bound("to"));
+    let (page, size) = (asked.number("page", 1), asked.number("per_page", 20));
+    if page * size > ROWS_MAX {
+        return Reply::Status(400);
+    }
+    assert_eq!(asked.get("order"), Some("asc"));
+    let there = tickets
+        .listed()
+        .filter(|ticket| (from..=to).contains(&ticket.created_at.timestamp()));
+    let mut rows: Vec<&Ticket> = there.collect();
+    rows.sort_by_key(|ticket| (ticket.created_at, ticket.id));
+    let total = rows.len();
+    let rows = rows.into_iter().skip((page - 1) * size).take(size);
+    let rows: Vec<Value> = rows.map(call).collect();
+    let next = (page * size < total).then_some("https://evil.example/v1/calls?page=2");
+    let meta =
+        json!({"total": total, "current_page": page, "per_page": size, "next_page_link": next});
+    Reply::Json(json!({"meta": meta, "calls": rows}))
+}
+
+fn call(ticket: &Ticket) -> Value {
+    let started = ticket.created_at.timestamp();
+    let comments = ticket.comments.iter().enumerate().map(|(place, comment)| {
+        json!({"id": place, "content": comment.text, "posted_at": comment.at.timestamp(), "posted_by": {"id": 1}})
+    });
+    // The newest first.
+    let comments: Vec<Value> = comments.rev().collect();
+    json!({
+        "id": ticket.id, "direction": "inbound", "status": "done", "ended_at": started + 60,
+        "started_at": if ticket.is_broken { Value::Null } else { json!(started) },
+        "raw_digits": format!("+49 30 {}", ticket.requester), "comments": comments,
+        "tags": ticket.category.iter().map(|name| json!({"id": 1, "name": name})).collect::<Vec<_>>(),
+        // Signed anew with each request.
+        "recording": format!("https://signed.example/{}", ticket.updated_at.timestamp()),
+    })
+}
