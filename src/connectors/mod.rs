@@ -367,26 +367,26 @@ fn limits(section: &mut Section<'_>) -> http::Limits {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::*;
     use crate::config::Config;
 
     fn parse(text: &str) -> Result<Config, Vec<String>> {
-        let variables = ["RT_TOKEN", "ZENDESK_SECRET", "IMAP_PASSWORD"]
-            .map(|name| (name.to_owned(), "hidden".into()));
-        Config::parse(
-            text,
-            PathBuf::from("/etc/groundswell"),
-            BTreeMap::from(variables),
+        // Every variable that the text names, also one of a word such as "colums".
+        let names = text
+            .split("_env = \"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        let variables = names.map(|name| (name.to_owned(), "hidden".into()));
+        Config::parse(text, PathBuf::from("/etc/groundswell"), variables.collect()).map_err(
+            |problems| {
+                problems
+                    .iter()
+                    .map(|one| format!("{}: {}", one.path, one.message))
+                    .collect()
+            },
         )
-        .map_err(|problems| {
-            problems
-                .iter()
-                .map(|one| format!("{}: {}", one.path, one.message))
-                .collect()
-        })
     }
 
     /// The examples of the default configuration, without the marks that make them comments.
@@ -407,9 +407,21 @@ mod tests {
     #[test]
     fn the_documented_settings_are_known_and_show_the_defaults() {
         let config = parse(&examples().concat()).unwrap();
-        let [files, mailbox, tracker, zendesk] = config.sources.as_slice() else {
-            panic!("four examples")
-        };
+        let [files, mailbox, tracker, zendesk] = ["inbox", "mailbox", "rt", "zendesk"].map(|id| {
+            let source = config
+                .sources
+                .iter()
+                .find(|source| source.id.as_str() == id);
+            source.unwrap_or_else(|| panic!("an example called {id}"))
+        });
+        for kind in SYSTEMS {
+            let text = format!("\nkind = \"{}\"", kind.name);
+            assert!(
+                examples().concat().contains(&text),
+                "no example of {}",
+                kind.name
+            );
+        }
         let SourceKind::Files(files) = &files.kind else {
             panic!("{files:?}")
         };
@@ -454,13 +466,20 @@ mod tests {
 
     #[test]
     fn the_examples_that_are_left_out_are_known_too() {
-        let whole = examples()
+        let setting = |line: &str| {
+            let setting = line.strip_prefix("# ")?;
+            let (key, _) = setting.split_once(" = ")?;
+            let is_key = key
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            is_key.then(|| setting.to_owned())
+        };
+        let whole: Vec<String> = examples()
             .concat()
-            .replace("\n# ", "\n")
-            .replace("\nFor CSV", "\n# For CSV")
-            .replace("\nIn JSONL", "\n# In JSONL");
-        let whole = whole.replace("\nWhat the official", "\n# What the official");
-        let whole = whole.replace("\n\"tag:<start", "\n# \"tag:<start");
+            .lines()
+            .map(|line| setting(line).unwrap_or_else(|| line.to_owned()))
+            .collect();
+        let whole = whole.join("\n");
         let config = parse(&whole).unwrap();
         let SourceKind::Files(files) = &config.sources[0].kind else {
             panic!("files come first")

@@ -387,6 +387,7 @@ fn expected(threads: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
     threads.iter().map(thread).collect()
 }
 
+#[allow(clippy::too_many_lines, reason = "one story, told in order")]
 #[tokio::test]
 async fn a_thread_across_folders_is_one_conversation_and_grows() {
     let Some(mut mailbox) = Mailbox::open("grows").await else {

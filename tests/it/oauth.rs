@@ -133,7 +133,7 @@ async fn data(State(issued): State<Shared>, headers: HeaderMap) -> Result<String
 
 fn now() -> DateTime<Utc> {
     // The signatures' lives are checked against the machine's clock.
-    std::time::SystemTime::now().into()
+    groundswell::clock::now()
 }
 
 async fn ask(account: &Account) -> Result<Value, Failure> {
