@@ -18,6 +18,7 @@ pub mod hook;
 pub mod http;
 pub mod imap;
 mod json;
+pub mod redmine;
 pub mod request_tracker;
 pub mod servicenow;
 pub mod vault;
@@ -256,6 +257,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &front::KIND,
     &github::KIND,
     &gong::KIND,
+    &redmine::KIND,
     &servicenow::KIND,
     &zendesk::KIND,
 ];

@@ -455,6 +455,32 @@ mod tests {
     }
 
     #[test]
+    fn html_answers_of_mail_programs_lose_the_mail_below() {
+        let below = [
+            // Gmail
+            "<div dir=\"ltr\">Tuesday is fine.</div><br><div class=\"gmail_quote gmail_quote_container\"><div dir=\"ltr\" class=\"gmail_attr\">On Mon, Mar 2, 2026 at 9:12\u{202f}AM Nordwarm Service &lt;<a href=\"mailto:service@example.com\">service@example.com</a>&gt; wrote:<br></div><blockquote class=\"gmail_quote\" style=\"margin:0px 0px 0px 0.8ex;border-left:1px solid rgb(204,204,204);padding-left:1ex\"><div>When may we come?</div></blockquote></div>",
+            // Outlook, desktop
+            "<html><body><div class=\"WordSection1\"><p class=\"MsoNormal\">Tuesday is fine.<o:p></o:p></p><p class=\"MsoNormal\"><o:p>&nbsp;</o:p></p><div style=\"border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0in 0in 0in\"><p class=\"MsoNormal\"><b>From:</b> Nordwarm Service &lt;service@example.com&gt; <br><b>Sent:</b> Monday, March 2, 2026 9:12 AM<br><b>To:</b> me@example.com<br><b>Subject:</b> Visit<o:p></o:p></p></div><p class=\"MsoNormal\">When may we come?<o:p></o:p></p></div></body></html>",
+            // Outlook on the web
+            "<div class=\"elementToProof\">Tuesday is fine.</div><div id=\"appendonsend\"></div><hr style=\"display:inline-block;width:98%\" tabindex=\"-1\"><div id=\"divRplyFwdMsg\" dir=\"ltr\"><font face=\"Calibri, sans-serif\" style=\"font-size:11pt\"><b>Von:</b> Service &lt;service@example.com&gt;<br><b>Gesendet:</b> Montag, 2. M\u{e4}rz 2026 09:12<br><b>An:</b> me@example.com<br><b>Betreff:</b> Besuch</font><div>&nbsp;</div></div><div>Wann?</div>",
+            // Apple Mail
+            "<html><body style=\"word-wrap: break-word;\">Tuesday is fine.<br id=\"lineBreakAtBeginningOfMessage\"><div><br><blockquote type=\"cite\"><div>On 2 Mar 2026, at 09:12, Service &lt;service@example.com&gt; wrote:</div><br class=\"Apple-interchange-newline\"><div>When may we come?</div></blockquote></div><br></body></html>",
+            // Thunderbird
+            "<html><body><p>Tuesday is fine.</p><div class=\"moz-cite-prefix\">Am 02.03.26 um 09:12 schrieb Service:<br></div><blockquote type=\"cite\" cite=\"mid:1@example.com\"><p>Wann?</p></blockquote></body></html>",
+            // Outlook on a telephone
+            "<div dir=\"ltr\">Tuesday is fine.</div><div dir=\"ltr\"><br></div><div id=\"ms-outlook-mobile-signature\">Get <a href=\"https://aka.ms/o0ukef\">Outlook for iOS</a></div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Service &lt;service@example.com&gt;<br><b>Sent:</b> Monday, March 2, 2026 9:12:00 AM<br><b>To:</b> me<br><b>Subject:</b> Visit</div><div>When may we come?</div>",
+            // Yahoo
+            "<div class=\"ydp1\">Tuesday is fine.</div><div class=\"yahoo_quoted\"><div>On Monday, March 2, 2026 at 09:12:00 AM GMT+1, Service &lt;service@example.com&gt; wrote: </div><div><br></div><div>When may we come?</div></div>",
+        ];
+        for mail in below {
+            check(mail, "Tuesday is fine.");
+        }
+        // Answers to a list are wrapped and quoted twice.
+        let twice = "Tuesday is fine.\r\n\r\nOn Mon, Mar 2, 2026 at 9:12 AM Nordwarm Service Team North <\r\nservice@example.com> wrote:\r\n\r\n> Which day?\r\n>\r\n> On Sun, Mar 1, 2026 Anna wrote:\r\n>> It leaks.\r\n";
+        check(twice, "Tuesday is fine.");
+    }
+
+    #[test]
     fn subjects_lose_prefixes_and_marks() {
         for raw in [
             "Re: AW: [rt.test #12] Leak",

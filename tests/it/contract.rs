@@ -352,5 +352,6 @@ contracts!(
     front,
     github,
     gong,
+    redmine,
     servicenow,
 );

@@ -36,7 +36,14 @@ fn assert_listens(name: &str, host: &str, port: u16) {
 /// Every server that `tests/run` starts is there, at the address it named.
 #[test]
 fn servers_listen_where_their_variables_say() {
-    for name in ["RT_URL", "WEBHOOK_URL", "MATRIX_URL", "POSTGRES_URL"] {
+    for name in [
+        "RT_URL",
+        "REDMINE_URL",
+        "ROUNDUP_URL",
+        "WEBHOOK_URL",
+        "MATRIX_URL",
+        "POSTGRES_URL",
+    ] {
         let Some(value) = variable(name) else {
             continue;
         };

@@ -21,6 +21,17 @@ install_roundup() {
   touch "$folder/complete"
 }
 
+# Commands that make issues, each with a message: over REST, the limit would make it long.
+seed_roundup() {
+  local number
+  for number in {1..8}; do
+    echo "create msg author=1 date=. content='words of message $number'"
+    echo "create issue title='Issue $number' priority=bug status=unread messages=$number"
+  done
+  echo commit
+  echo quit
+}
+
 start_roundup() {
   local folder="$RUN/roundup" bin tracker
   bin="$(roundup_folder)/bin"
@@ -32,10 +43,11 @@ start_roundup() {
   "$bin/roundup-admin" -i "$tracker" install classic sqlite \
     "mail_domain=roundup.test,tracker_web=$url/,mail_host=127.0.0.1,web_enable_rest=yes" >> "$RUN/logs/roundup.log" 2>&1
   "$bin/roundup-admin" -i "$tracker" initialise admin-password >> "$RUN/logs/roundup.log" 2>&1
-  # No mail leaves, and eight requests in four seconds are the limit.
+  seed_roundup | "$bin/roundup-admin" -i "$tracker" >> "$RUN/logs/roundup.log" 2>&1
+  # No mail leaves, and six requests in nine seconds are the limit.
   sed -i -e '/^\[mail\]/,$ s|^debug = *$|debug = '"$folder"'/mail.log|' \
-    -e 's/^api_calls_per_interval = .*/api_calls_per_interval = 8/' \
-    -e 's/^api_interval_in_sec = .*/api_interval_in_sec = 4/' "$tracker/config.ini"
+    -e 's/^api_calls_per_interval = .*/api_calls_per_interval = 6/' \
+    -e 's/^api_interval_in_sec = .*/api_interval_in_sec = 9/' "$tracker/config.ini"
   # It refuses to serve as root, and nobody else may read the cache.
   cp -r "$(roundup_folder)"/lib/python3*/site-packages/roundup "$folder/roundup"
   chown -R nobody:nogroup "$folder"
@@ -45,5 +57,6 @@ start_roundup() {
   wait_until 60 roundup curl -fsS -m 5 -o /dev/null "$url/"
   publish ROUNDUP_URL "$url"
   publish ROUNDUP_USER admin
+  publish ROUNDUP_ISSUES 8
   publish ROUNDUP_PASSWORD admin-password
 }

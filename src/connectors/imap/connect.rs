@@ -243,6 +243,12 @@ fn refused_login(config: &ImapConfig, failure: Failure) -> PullError {
             };
             PullError::Unauthorized(format!("{} refuses the login: {hint}", config.place()))
         }
+        Failure::Strange if matches!(config.login, Login::Token(_)) => {
+            PullError::Unauthorized(format!(
+                "{} does not take access tokens (XOAUTH2): name a password",
+                config.place()
+            ))
+        }
         other => other.pull_error("logging in"),
     }
 }

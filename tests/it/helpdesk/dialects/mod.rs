@@ -8,6 +8,7 @@ mod freshdesk;
 mod front;
 mod github;
 mod gong;
+mod redmine;
 mod servicenow;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(front::Front),
         Arc::new(github::GitHub),
         Arc::new(gong::Gong),
+        Arc::new(redmine::Redmine),
         Arc::new(servicenow::ServiceNow),
     ]
 }
