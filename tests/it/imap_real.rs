@@ -499,6 +499,108 @@ async fn what_is_moved_stays_and_what_is_deleted_goes() {
 }
 
 #[tokio::test]
+async fn what_the_team_sends_joins_its_thread_at_once_and_is_none_alone() {
+    let Some(mut mailbox) = Mailbox::open("sent").await else {
+        return;
+    };
+    let mut pulling = Pulling::new(mailbox.config()).await;
+    mailbox
+        .append("Sent", &team("old@support.test", "", 0, "a circular"))
+        .await;
+    mailbox.deliver(&customer("a@x", "", 1, "first")).await;
+    pulling.pull().await;
+    mailbox
+        .append("Sent", &team("b@support.test", "a@x", 2, "second"))
+        .await;
+    mailbox
+        .append("Sent", &team("c@support.test", "", 3, "an offer"))
+        .await;
+    pulling.pull().await;
+    let answered = expected(&[("a@x", &["first", "second"])]);
+    assert_eq!(pulling.counted().await, answered);
+    // Somebody answers the offer: now it is a conversation, from its first mail on.
+    mailbox
+        .deliver(&customer("d@x", "c@support.test", 4, "yes please"))
+        .await;
+    pulling.pull().await;
+    let offer = pulling.get("c@support.test").await.conversation;
+    assert_eq!(offer.messages.len(), 2);
+    assert_eq!(offer.created_at.timestamp(), written(3).timestamp());
+    // What the customer wrote is deleted; that the answer is still there keeps nothing.
+    mailbox.remove("INBOX", "a@x").await;
+    pulling.sweep().await;
+    let gone = pulling.get("a@x").await.conversation;
+    assert_eq!(gone.exclusion, Some(Exclusion::Deleted));
+    assert_eq!(pulling.counted().await.len(), 1);
+}
+
+/// So many mails are new that an index is made of their headers; a mail that is moved meanwhile is found all the same.
+#[tokio::test]
+async fn very_many_new_mails_are_read_and_what_moves_meanwhile_is_not_lost() {
+    let Some(mut mailbox) = Mailbox::open("many").await else {
+        return;
+    };
+    mailbox.run("CREATE Done").await;
+    let count = 320;
+    let mut whole = BTreeMap::new();
+    let mail = |id: String, above: &str, folder: &str, text: String| {
+        let mut raw = customer("", "", 1, &text);
+        raw.flags = "";
+        let links = format!("Message-ID: <{id}>\r\nReferences: {above}\r\nMIME-Version");
+        let raw = raw
+            .raw("help@support.test")
+            .replacen("MIME-Version", &links, 1);
+        (format!("APPEND {folder} {{{}+}}\r\n{raw}", raw.len()), text)
+    };
+    // First all questions, then all answers: each thread lies on two pages.
+    for number in 0..count {
+        let (command, text) = mail(
+            format!("q{number}@x"),
+            "",
+            "INBOX",
+            format!("question {number}"),
+        );
+        mailbox.run(&command).await;
+        whole.insert(format!("q{number}@x"), vec![text]);
+    }
+    for number in 0..count {
+        let (id, above) = (format!("r{number}@x"), format!("<q{number}@x>"));
+        let folder = if number % 4 == 0 { "Sent" } else { "INBOX" };
+        let (command, text) = mail(id, &above, folder, format!("reply {number}"));
+        mailbox.run(&command).await;
+        whole.get_mut(&format!("q{number}@x")).unwrap().push(text);
+    }
+    let pulling = Pulling::new(mailbox.config()).await;
+    let now = pulling.now();
+    let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut cursor = None;
+    for number in 0.. {
+        assert!(number < 100, "the mailbox does not end");
+        let page = pulling.connector.pull(cursor.as_ref(), now).await.unwrap();
+        for record in page.records {
+            let Record::Conversation(one) = record else {
+                panic!("{record:?}")
+            };
+            let texts = one
+                .messages
+                .iter()
+                .map(|message| message.text.as_str().trim().to_owned());
+            let mut texts: Vec<String> = texts.collect();
+            texts.sort();
+            held.insert(one.key.id, texts);
+        }
+        if number == 3 {
+            mailbox.move_to("INBOX", "q77@x", "Done").await;
+        }
+        cursor = Some(page.next);
+        if page.is_last {
+            break;
+        }
+    }
+    assert_eq!(held, whole);
+}
+
+#[tokio::test]
 async fn new_uids_double_nothing() {
     let Some(mut mailbox) = Mailbox::open("validity").await else {
         return;

@@ -68,6 +68,11 @@ impl MailCursor {
         known.filter(|known| known.validity == validity)
     }
 
+    /// Whether the folder was ever looked at.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.folders.contains_key(name)
+    }
+
     pub(super) fn set(&mut self, name: &str, cursor: FolderCursor) {
         self.folders.insert(name.to_owned(), cursor);
     }

@@ -37,6 +37,31 @@ const ASIDE: [&str; 19] = [
     "borradores",
 ];
 
+/// Last parts of names of folders that hold what the team sent.
+const SENT: [&str; 10] = [
+    "sent",
+    "sent items",
+    "sent mail",
+    "sent messages",
+    "gesendet",
+    "gesendete objekte",
+    "gesendete elemente",
+    "envoyés",
+    "messages envoyés",
+    "enviados",
+];
+
+/// What a folder is to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// New mail in it opens conversations.
+    Watched,
+    /// What the team sent: an answer belongs to its thread as soon as it is there, but alone it is no conversation.
+    Sent,
+    /// The rest of a thread may lie in it.
+    Other,
+}
+
 /// A folder of the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Folder {
@@ -44,17 +69,17 @@ pub(super) struct Folder {
     pub(super) name: String,
     /// As the protocol writes it.
     pub(super) wire: String,
-    /// Whether new mail is looked for in it.
-    pub(super) is_watched: bool,
+    /// What it is to a conversation.
+    pub(super) role: Role,
 }
 
 impl Folder {
-    /// A folder by the name that people write.
-    pub(super) fn new(name: &str, is_watched: bool) -> Self {
+    /// One in which new mail is looked for, by the name that people write.
+    pub(super) fn watched(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             wire: encode(name),
-            is_watched,
+            role: Role::Watched,
         }
     }
 }
@@ -67,8 +92,17 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 
 /// Whether a folder's name says that it is trash, junk or drafts.
 pub(super) fn is_aside(name: &str) -> bool {
+    ASIDE.contains(&last_part(name).as_str())
+}
+
+/// Whether a folder's name says that it holds what was sent.
+pub(super) fn is_sent(name: &str) -> bool {
+    SENT.contains(&last_part(name).as_str())
+}
+
+fn last_part(name: &str) -> String {
     let last = name.rsplit(['/', '.']).next().unwrap_or(name);
-    ASIDE.contains(&last.to_lowercase().as_str())
+    last.to_lowercase()
 }
 
 /// The name as the protocol writes it.
@@ -153,7 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_thrown_away_is_told_by_its_name() {
+    fn what_was_thrown_away_or_sent_is_told_by_its_name() {
+        assert!(is_sent("INBOX.Sent") && is_sent("Gesendete Objekte") && !is_sent("Sent back"));
         for name in [
             "Trash",
             "INBOX.Trash",

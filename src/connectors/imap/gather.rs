@@ -1,7 +1,10 @@
 //! A thread's mails, wherever they lie: those that answer a mail and those that it answers are searched for by their
-//! ids in every folder, and theirs again, until nothing new is found.
+//! ids in every folder, and theirs again, until nothing new is found. While very many mails are new, an index of all
+//! headers is asked instead.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
 
 use super::connect::Failure;
 use super::folders::Folder;
@@ -14,6 +17,9 @@ const ROUNDS_MAX: u32 = 12;
 
 /// Mails that are looked at for one page; beyond that, threads are cut.
 const HEADS_MAX: usize = 5_000;
+
+/// Mails that an index holds; it takes a third of a kilobyte for each.
+const INDEX_MAX: usize = 200_000;
 
 /// Letters of one search; some servers refuse longer lines than 8,192.
 const SEARCH_CHARS_MAX: usize = 6_000;
@@ -29,7 +35,102 @@ pub(super) struct Gathered {
     pub(super) is_partial: bool,
 }
 
+/// What all mails of a mailbox say of each other. It is good for one pull: what happens meanwhile is not in it.
+pub(super) struct Index {
+    built_at: DateTime<Utc>,
+    heads: BTreeMap<Place, Head>,
+    /// Mails by their own id and by those that they name.
+    by_id: BTreeMap<String, Vec<Place>>,
+    /// Whether all mails fitted in.
+    is_whole: bool,
+}
+
+impl Index {
+    /// Reads the headers of all mails.
+    pub(super) async fn build(
+        session: &mut Session,
+        folders: &[Folder],
+        now: DateTime<Utc>,
+    ) -> Result<Self, Failure> {
+        let mut index = Self {
+            built_at: now,
+            heads: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            is_whole: true,
+        };
+        for (number, folder) in folders.iter().enumerate() {
+            match session.enter(&folder.wire).await {
+                Err(Failure::No) => {
+                    index.is_whole = false;
+                    break;
+                }
+                entered => entered?,
+            }
+            let uids = session.search("ALL").await?;
+            index.is_whole &= index.heads.len() + uids.len() <= INDEX_MAX;
+            if !index.is_whole {
+                break;
+            }
+            for (uid, marked) in session.heads(&uids).await? {
+                if is_there(&marked.flags) {
+                    let place = Place {
+                        folder: number,
+                        uid,
+                    };
+                    index.add(place, &marked.head);
+                }
+            }
+        }
+        if !index.is_whole {
+            (index.heads, index.by_id) = Default::default();
+        }
+        Ok(index)
+    }
+
+    /// Whether it may be asked in a pull.
+    pub(super) fn is_good(&self, now: DateTime<Utc>) -> bool {
+        self.is_whole && self.is_of(now)
+    }
+
+    /// Whether it was made in a pull, be it in vain.
+    pub(super) fn is_of(&self, now: DateTime<Utc>) -> bool {
+        self.built_at == now
+    }
+
+    /// Adds a mail, if it is new.
+    pub(super) fn add(&mut self, place: Place, head: &Head) {
+        if self.heads.insert(place, head.clone()).is_some() {
+            return;
+        }
+        for id in head.parents.iter().chain([&head.id]) {
+            self.by_id.entry(id.clone()).or_default().push(place);
+        }
+    }
+}
+
 impl Gathered {
+    /// Adds all mails of the threads of those that are there, out of the index.
+    pub(super) fn follow(&mut self, index: &Index) {
+        let mut waiting: Vec<Place> = self.heads.keys().copied().collect();
+        let mut asked: BTreeSet<String> = BTreeSet::new();
+        while let Some(place) = waiting.pop() {
+            let head = &self.heads[&place];
+            let ids: Vec<String> = head.parents.iter().chain([&head.id]).cloned().collect();
+            for id in ids.into_iter().filter(|id| asked.insert(id.clone())) {
+                for place in index.by_id.get(&id).into_iter().flatten() {
+                    if self.heads.len() >= HEADS_MAX {
+                        self.is_cut = true;
+                        return;
+                    }
+                    if !self.heads.contains_key(place) {
+                        self.heads.insert(*place, index.heads[place].clone());
+                        waiting.push(*place);
+                    }
+                }
+            }
+        }
+    }
+
     /// Adds all mails of the threads of those that are there, and of those with these ids.
     pub(super) async fn complete(
         &mut self,
@@ -178,6 +279,37 @@ fn any_of(keys: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_finds_what_searches_would() {
+        let head = |id: &str, parents: &[&str]| Head {
+            id: id.to_owned(),
+            parents: parents.iter().map(|id| (*id).to_owned()).collect(),
+            date: None,
+        };
+        let place = |folder, uid| Place { folder, uid };
+        let mut index = Index {
+            built_at: DateTime::UNIX_EPOCH,
+            heads: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            is_whole: true,
+        };
+        let mails = [
+            (place(0, 1), head("a", &[])),
+            (place(1, 1), head("b", &["a"])),
+            (place(0, 2), head("c", &["b"])),
+            (place(0, 3), head("d", &["x"])),
+        ];
+        for (place, head) in mails.iter().chain(&mails) {
+            index.add(*place, head);
+        }
+        let mut gathered = Gathered::default();
+        gathered.heads.insert(place(0, 2), head("c", &["b"]));
+        gathered.follow(&index);
+        let found: Vec<Place> = gathered.heads.into_keys().collect();
+        assert_eq!(found, [place(0, 1), place(0, 2), place(1, 1)]);
+        assert!(index.is_good(DateTime::UNIX_EPOCH) && !index.is_good(DateTime::<Utc>::MAX_UTC));
+    }
 
     #[test]
     fn a_search_asks_for_each_id_in_three_headers() {

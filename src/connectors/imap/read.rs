@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::connect::Failure;
 use super::conversation::{CategoryFrom, Filed};
 use super::cursor::MailCursor;
-use super::folders::Folder;
+use super::folders::{Folder, Role};
 use super::gather::{Gathered, is_there};
 use super::head::{Head, escape, is_made, unescape};
 use super::session::Session;
@@ -25,6 +25,8 @@ pub(super) struct Read {
     records: Vec<Record>,
     skipped: Vec<Skipped>,
     remarks: Vec<String>,
+    /// Mails that were there a moment ago are not.
+    is_missing: bool,
 }
 
 impl Imap {
@@ -38,26 +40,43 @@ impl Imap {
         before: &MailCursor,
         now: DateTime<Utc>,
     ) -> Result<Read, Failure> {
-        let mut gathered = Gathered::default();
+        let mut seeds: BTreeMap<Place, Head> = BTreeMap::new();
         for (uid, marked) in session.heads(uids).await? {
             if is_there(&marked.flags) {
                 let place = Place {
                     folder: number,
                     uid,
                 };
-                gathered.heads.insert(place, marked.head);
+                seeds.insert(place, marked.head);
             }
         }
-        let ids: BTreeSet<String> = gathered
-            .heads
-            .values()
-            .map(|head| head.id.clone())
-            .collect();
-        gathered.complete(session, folders, &[]).await?;
-        let mut wanted = threads(&gathered.heads);
-        let holds = |place: &Place| ids.contains(&gathered.heads[place].id);
-        wanted.retain(|thread| thread.places.iter().any(holds));
-        let mut read = self.read(session, folders, &wanted, now).await?;
+        let ids: BTreeSet<String> = seeds.values().map(|head| head.id.clone()).collect();
+        let (gathered, wanted, mut read) = loop {
+            let mut gathered = Gathered::default();
+            gathered.heads.clone_from(&seeds);
+            let index = session.index.as_mut().filter(|index| index.is_good(now));
+            let has_index = index.is_some();
+            if let Some(index) = index {
+                for (place, head) in &seeds {
+                    index.add(*place, head);
+                }
+                gathered.follow(index);
+            } else {
+                gathered.complete(session, folders, &[]).await?;
+            }
+            let mut wanted = threads(&gathered.heads);
+            let holds = |place: &Place| ids.contains(&gathered.heads[place].id);
+            wanted.retain(|thread| {
+                thread.places.iter().any(holds) && is_conversation(thread, folders)
+            });
+            let read = self.read(session, folders, &wanted, now).await?;
+            // Something was moved or deleted since the index was made: it is wrong in more than this.
+            if read.is_missing && has_index {
+                session.index = None;
+                continue;
+            }
+            break (gathered, wanted, read);
+        };
         if gathered.is_cut {
             read.remarks.push(
                 "some threads have more mails than are looked at: their conversations are cut"
@@ -67,7 +86,7 @@ impl Imap {
         for thread in &wanted {
             let known = thread.places.iter().filter(|place| {
                 let folder = &folders[place.folder];
-                folder.is_watched && before.has_read(&folder.name, place.uid)
+                folder.role == Role::Watched && before.has_read(&folder.name, place.uid)
             });
             let known: BTreeMap<Place, Head> = known
                 .map(|place| (*place, gathered.heads[place].clone()))
@@ -117,8 +136,11 @@ impl Imap {
                 Err(Failure::No) => continue,
                 entered => entered?,
             }
+            let before = mails.len();
             let skipped = self.read_folder(session, (number, folder), &uids, &mut mails);
-            read.skipped.extend(skipped.await?);
+            let skipped = skipped.await?;
+            read.is_missing |= mails.len() - before + skipped.len() < uids.len();
+            read.skipped.extend(skipped);
         }
         for thread in threads {
             let found = thread
@@ -159,7 +181,7 @@ impl Imap {
                     let filed = Filed {
                         mail,
                         keywords: fetched.flags.into_iter().filter(is_keyword).collect(),
-                        folder: folder.is_watched.then(|| folder.name.clone()),
+                        folder: (folder.role == Role::Watched).then(|| folder.name.clone()),
                     };
                     let place = Place {
                         folder: number,
@@ -192,14 +214,16 @@ impl Imap {
                 gathered.find_made(session, &folders, &made).await?;
             }
             gathered.complete(session, &folders, &roots).await?;
-            let heads = &gathered.heads;
+            let (heads, folders_of) = (&gathered.heads, &folders);
             let names = |thread: &Thread, root: &String| {
                 let mut named = thread.places.iter().map(|place| &heads[place]);
                 thread.root == *root
                     || named.any(|head| head.id == *root || head.parents.contains(root))
             };
             let mut found = threads(heads);
-            found.retain(|thread| roots.iter().any(|root| names(thread, root)));
+            found.retain(|thread| {
+                is_conversation(thread, folders_of) && roots.iter().any(|root| names(thread, root))
+            });
             let mut read = self.read(session, &folders, &found, now).await?;
             let mut missing = Vec::new();
             for root in &roots {
@@ -249,6 +273,12 @@ impl Read {
             ..Page::at(cursor.write())
         }
     }
+}
+
+/// What the team sent is no conversation by itself: nobody answered, or all but that is gone.
+fn is_conversation(thread: &Thread, folders: &[Folder]) -> bool {
+    let mut places = thread.places.iter();
+    places.any(|place| folders[place.folder].role != Role::Sent)
 }
 
 /// The first and the last places of a very long thread.

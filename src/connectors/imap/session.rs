@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use super::ImapConfig;
 use super::connect::{Failure, LoggedIn, log_in, refusal, within};
 use super::folders::decode;
+use super::gather::Index;
 use super::head::{FIELDS, Head};
 use crate::connectors::PullError;
 
@@ -45,6 +46,8 @@ pub(super) struct Listed {
     pub(super) is_open: bool,
     /// Whether the server says that it holds trash, junk or drafts.
     pub(super) is_aside: bool,
+    /// Whether the server says that it holds what was sent.
+    pub(super) is_sent: bool,
 }
 
 /// A mail as the server gives it.
@@ -68,6 +71,8 @@ pub(super) struct Session {
     timeout: Duration,
     /// The folder that is open, as the protocol writes it.
     open: Option<String>,
+    /// What all mails say of each other, where so many are new that searching for each would take too long.
+    pub(super) index: Option<Index>,
 }
 
 impl Session {
@@ -77,6 +82,7 @@ impl Session {
             inner: log_in(config, tls).await?,
             timeout: config.timeout,
             open: None,
+            index: None,
         })
     }
 
@@ -137,6 +143,7 @@ impl Session {
                 let has = |wanted: &[NameAttribute<'_>]| {
                     data.name_attributes.iter().any(|one| wanted.contains(one))
                 };
+                let is_sent = has(&[NameAttribute::Sent]);
                 let gone = NameAttribute::Extension("\\NonExistent".into());
                 found.push(Listed {
                     wire: data.name.to_string(),
@@ -147,6 +154,7 @@ impl Session {
                         NameAttribute::Junk,
                         NameAttribute::Drafts,
                     ]),
+                    is_sent,
                 });
             }
         })

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Imap;
 use super::connect::Failure;
 use super::cursor::{MailCursor, Walk};
-use super::folders::Folder;
+use super::folders::{Folder, Role};
 use super::gather::is_there;
 use super::head::escape;
 use super::session::Session;
@@ -23,7 +23,8 @@ impl Imap {
         mut cursor: MailCursor,
         now: DateTime<Utc>,
     ) -> Result<Page, PullError> {
-        let mut names: Vec<&Folder> = folders.iter().collect();
+        let is_counted = |folder: &&Folder| folder.role != Role::Sent;
+        let mut names: Vec<&Folder> = folders.iter().filter(is_counted).collect();
         names.sort_by(|one, other| one.name.cmp(&other.name));
         let mut walk = cursor.sweep.take().unwrap_or(Walk {
             started_at: now,
