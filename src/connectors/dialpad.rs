@@ -112,11 +112,15 @@ impl System for Dialpad {
             again: self.settings.reread,
             longest: WINDOW,
         };
-        let mut streams = vec![Stream::new("calls", calls, pages, "/items")];
+        let list = |name: &str, follow| Stream {
+            is_missing_empty: true,
+            ..Stream::new(name, follow, pages, "/items")
+        };
+        let mut streams = vec![list("calls", calls)];
         if !self.settings.sweep.is_zero() {
             let every = self.settings.sweep;
             let sweep = Follow::Sweep { every, prefix: "" };
-            streams.push(Stream::new("sweep", sweep, pages, "/items"));
+            streams.push(list("sweep", sweep));
         }
         streams
     }
