@@ -249,9 +249,12 @@ fn messages(call: &Value, lines: &[Value], started_at: DateTime<Utc>) -> Vec<Mes
 /// The transcript, in which every breath is a line of its own: what one speaker says is one message.
 fn spoken(lines: &[Value]) -> Vec<Message> {
     let mut turns: Vec<(Option<DateTime<Utc>>, Author, String)> = Vec::new();
-    let lines = lines
+    let mut lines: Vec<&Value> = lines
         .iter()
-        .filter(|line| json::text(line, "type").is_none_or(|kind| kind == "transcript"));
+        .filter(|line| json::text(line, "type").is_none_or(|kind| kind == "transcript"))
+        .collect();
+    // They are in no order.
+    lines.sort_by_key(|line| json::time(line, "time"));
     for line in lines {
         let Some(text) = json::text(line, "content") else {
             continue;

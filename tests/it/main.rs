@@ -21,6 +21,7 @@ mod imap_real;
 mod kill;
 mod notifiers;
 mod oauth;
+mod openapi;
 mod pages;
 mod parked;
 mod planted;

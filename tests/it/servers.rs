@@ -43,6 +43,7 @@ fn servers_listen_where_their_variables_say() {
         "WEBHOOK_URL",
         "MATRIX_URL",
         "POSTGRES_URL",
+        "PRISM_DIALPAD_URL",
     ] {
         let Some(value) = variable(name) else {
             continue;
