@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
@@ -105,7 +105,7 @@ impl GitHub {
             None => {
                 fetched = api.get(Request::get(&path)).await?;
                 if let Some(place) = self.moved(api, &fetched, repository, number).await? {
-                    return Ok(Read::Record(self.gone(api, id, place)));
+                    return Ok(Read::Record(self.gone(id, &place, api.now)));
                 }
                 &fetched
             }
@@ -148,25 +148,21 @@ impl GitHub {
         repository: &str,
         number: &str,
     ) -> Result<Option<String>, Failure> {
-        let Some(place) = place(issue) else {
+        let here = format!("{repository}#{number}");
+        let Some(place) = place(issue).filter(|place| !place.eq_ignore_ascii_case(&here)) else {
             return Ok(None);
         };
-        if place.eq_ignore_ascii_case(&format!("{repository}#{number}")) {
-            return Ok(None);
-        }
-        // A repository that was renamed answers under its old name, too, with the same numbers.
         let now = api
             .get(Request::get(format!("repos/{repository}")))
             .await
             .map(|one| json::text(&one, "full_name"))?;
-        let is_renamed =
-            now.is_some_and(|name| place.eq_ignore_ascii_case(&format!("{name}#{number}")));
+        let is_renamed = now.is_some_and(|name| is_same(&place, &name, number));
         Ok((!is_renamed).then_some(place))
     }
 
     /// A transferred issue goes on in its new place, if that is one of ours.
-    fn gone(&self, api: Api<'_>, id: &str, place: String) -> Record {
-        let (key, at) = (self.key(id), api.now);
+    fn gone(&self, id: &str, place: &str, at: DateTime<Utc>) -> Record {
+        let key = self.key(id);
         let repository = place.split('#').next().unwrap_or_default();
         let ours = self
             .repositories
@@ -334,6 +330,11 @@ fn is_of_pull_request(comment: &Value) -> bool {
 
 fn was_reopened(issue: &Value) -> bool {
     json::text(issue, "state_reason").as_deref() == Some("reopened")
+}
+
+/// A repository that was renamed answers under its old name, too, with the same numbers.
+fn is_same(place: &str, repository: &str, number: &str) -> bool {
+    place.eq_ignore_ascii_case(&format!("{repository}#{number}"))
 }
 
 /// `owner/name#12`, by the addresses in an issue.
@@ -564,6 +565,27 @@ mod tests {
         let key = github.key("example/heater#41");
         let reason = conversation(key, &issue, &[], &[], &github.settings).unwrap_err();
         assert_eq!(reason, "created_at is missing or not a date-time");
+    }
+
+    #[test]
+    fn a_transferred_issue_goes_on_where_it_is_ours_and_ends_where_not() {
+        let mut github = github();
+        github.repositories.push("example/App".to_owned());
+        let at = "2026-03-02T09:00:00Z".parse().unwrap();
+        let Record::Merged { key, into, .. } =
+            github.gone("example/heater#41", "Example/app#7", at)
+        else {
+            panic!("it went to a repository of ours")
+        };
+        assert_eq!(
+            (key.id.as_str(), into.as_str()),
+            ("example/heater#41", "example/App#7")
+        );
+        let gone = github.gone("example/heater#41", "other/app#7", at);
+        assert!(matches!(gone, Record::Deleted { .. }), "{gone:?}");
+        // Renamed: another name, the same number.
+        assert!(is_same("example/furnace#41", "Example/Furnace", "41"));
+        assert!(!is_same("example/furnace#7", "example/furnace", "41"));
     }
 
     #[test]
