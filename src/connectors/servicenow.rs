@@ -17,7 +17,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
     Stream, System, Touched, Usual, rows_of,
 };
-use super::http::Failure;
+use super::http::{Answer, Failure};
 use super::json;
 use crate::model::{Author, Conversation, ConversationKey, Message, Record, Text, Visibility};
 use crate::section::Section;
@@ -39,6 +39,9 @@ pub const KIND: Kind = Kind {
         ..Usual::like("https://example.service-now.com")
     },
 };
+
+/// Records that `doctor` looks at.
+const FIRST_ROWS: usize = 10;
 
 /// Entries of a journal, as many as are read at once.
 const ENTRIES: usize = 500;
@@ -219,9 +222,8 @@ impl ServiceNow {
             }
             entries.extend_from_slice(rows);
             // Hidden rows make a page short; only the total says that nothing follows.
-            let total = answer.headers.get("x-total-count");
-            let total = total.and_then(|text| text.to_str().ok()?.parse::<usize>().ok());
-            if rows.is_empty() || total.is_some_and(|total| total <= (page + 1) * ENTRIES) {
+            if rows.is_empty() || total(&answer).is_some_and(|total| total <= (page + 1) * ENTRIES)
+            {
                 break;
             }
         }
@@ -341,9 +343,17 @@ impl System for ServiceNow {
                 }
             }
             let list = Request::get(format!("api/now/table/{}", self.table));
-            let list = self.whole(list.with("sysparm_limit", 10));
-            let rows = api.all(list, Paging::Whole, "/result").await?;
-            remarks.extend(self.settings.remarks(&rows));
+            let list = self.whole(list.with("sysparm_limit", FIRST_ROWS));
+            let answer = api.send(&list).await?;
+            let rows = rows_of(&answer.body, "/result")?;
+            if total(&answer).is_some_and(|total| rows.len() < total.min(FIRST_ROWS)) {
+                // A page of nothing but hidden rows looks like the end of the list.
+                remarks.push(format!(
+                    "the account may not read some records of {}: let it read all, or lists may seem to end early",
+                    self.table
+                ));
+            }
+            remarks.extend(self.settings.remarks(rows));
             Ok(remarks)
         })
     }
@@ -361,6 +371,12 @@ impl System for ServiceNow {
         "the account needs to read the table, sys_journal_field and sys_audit_delete; without the last one set \
          audit_deletions = false"
     }
+}
+
+/// How many rows there are, hidden ones too.
+fn total(answer: &Answer) -> Option<usize> {
+    let total = answer.headers.get("x-total-count")?;
+    total.to_str().ok()?.parse().ok()
 }
 
 /// Rows behind the last one of the page before, in the order of time and id; at the start of a run all since then.
