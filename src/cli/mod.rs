@@ -6,6 +6,7 @@ mod answers;
 mod asked;
 mod definitions;
 mod demo;
+mod doctor;
 mod operate;
 mod output;
 mod parts;
@@ -160,7 +161,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Forget(args) => operate::forget(&args, load(common)?).await,
         Command::Backup(args) => operate::backup(&args, load(common)?).await,
         Command::CheckConfig => operate::check_config(&load(common)?, common.json),
-        Command::Doctor => operate::doctor(load(common)?, common.json).await,
+        Command::Doctor => doctor::run(load(common)?, common.json).await,
     }
 }
 
