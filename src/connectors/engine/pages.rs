@@ -93,9 +93,12 @@ impl Engine {
                 next.is_none(),
             ));
         } else {
+            // Lists without an upper bound go on into what was read before.
+            let is_later =
+                |row: &Touched| end.is_some_and(|end| row.at.is_some_and(|at| at >= end));
             let unknown = touched
                 .iter()
-                .filter(|(row, _)| !walk.knows(stream, row, api.now));
+                .filter(|(row, _)| !is_later(row) && !walk.knows(stream, row, api.now));
             let wanted = latest(unknown);
             let reads = wanted.iter().map(|(row, value)| {
                 let (row, answer) = (row.id.as_str(), &answer.body);

@@ -227,7 +227,9 @@ impl Walk {
                 let passed = self
                     .newest
                     .map(|newest| self.goal.map_or(newest, |goal| newest.min(goal)));
-                self.from = Some(passed.map_or(first, |passed| (passed - overlap).max(first)));
+                // A run that met nothing is begun again where it began: what is older is not its own.
+                let begun = self.from.unwrap_or(first);
+                self.from = Some(passed.map_or(begun, |passed| (passed - overlap).max(first)));
                 (self.until, self.goal) = (Some(now), Some(now));
             }
             Follow::Window { longest } => {
@@ -782,5 +784,22 @@ mod tests {
             (span.from, span.until, walk.is_done),
             (at(1_800), at(3_600), false)
         );
+    }
+
+    #[test]
+    fn a_run_that_met_nothing_is_begun_again_where_it_began() {
+        let stream = Stream::new("tickets", Follow::Since, BY_NUMBER, "");
+        let mut walk = Walk::default();
+        walk.begin(&stream, at(0), OVERLAP, at(100));
+        let nothing = Turned {
+            rows: &[],
+            parked: &[],
+            next: None,
+            token: None,
+        };
+        walk.turn(&stream, nothing, None, at(100)).unwrap();
+        // The beginning of all history is not the beginning of this run.
+        walk.begin(&stream, at(-1_000_000), OVERLAP, at(200));
+        assert_eq!(walk.span(at(200)).from, at(0));
     }
 }
