@@ -92,7 +92,7 @@ pub struct Metrics {
     pub parked: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// How much of a source's history is read, in thousandths of its time.
     pub backfilled: Family<SourceLabel, Gauge<i64, AtomicI64>>,
-    /// Records of a source's history that are read.
+    /// Records of a source's history that are stored.
     pub backfill_records: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// Calls of vendors by source and outcome.
     pub hints: Family<HintLabel, Counter<u64, AtomicU64>>,
@@ -190,7 +190,7 @@ impl Metrics {
         );
         registry.register(
             "source_backfill_records",
-            "Records of a source's history that are read",
+            "Records of a source's history that are stored",
             self.backfill_records.clone(),
         );
     }

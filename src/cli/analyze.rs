@@ -344,6 +344,7 @@ fn one_source(mut config: Config, files: &[PathBuf], folder: &Path) -> anyhow::R
     config.sources = vec![SourceConfig {
         id: SourceId::from("files"),
         schedule: Schedule::parse("0 0 * * *", config.calendar.zone).map_err(anyhow::Error::msg)?,
+        kind_name: "files".to_owned(),
         kind: SourceKind::Files(settings),
     }];
     config.destinations.clear();

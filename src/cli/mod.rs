@@ -13,6 +13,7 @@ mod parts;
 mod read;
 mod report;
 mod serve;
+mod source;
 mod suggestions;
 mod topics;
 
@@ -63,6 +64,9 @@ enum Command {
     Serve,
     /// Pull sources now
     Pull(operate::PullArgs),
+    /// Add a source: asks what it needs, tries it, shows three records; or list the configured ones
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     /// Show topics, say why a conversation is where it is, and change them: rename, merge, split, move, mute, undo
     Topics(topics::TopicsArgs),
     /// Show digests, preview one, or check one against the database
@@ -151,6 +155,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args).await,
         Command::Analyze(args) => analyze::run(&args, common).await,
         Command::Serve => serve::run(load(common)?).await,
+        Command::Source(command) => source::run(&command, common).await,
         Command::Pull(args) => operate::pull(&args, load(common)?, common.json).await,
         Command::Topics(args) => topics::run(&args, load(common)?, common.json).await,
         Command::Digest(command) => read::digest(&command, load(common)?, common.json).await,

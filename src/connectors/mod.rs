@@ -18,6 +18,7 @@ pub mod hook;
 pub mod http;
 pub mod imap;
 mod json;
+pub mod kinds;
 pub mod redmine;
 pub mod request_tracker;
 pub mod servicenow;
@@ -230,6 +231,8 @@ pub struct SourceConfig {
     pub id: SourceId,
     /// When it is pulled.
     pub schedule: Schedule,
+    /// The name of its kind, as the configuration has it.
+    pub kind_name: String,
     /// Which system, with its settings.
     pub kind: SourceKind,
 }
@@ -291,8 +294,8 @@ impl SourceConfig {
         }
         let schedule = section.schedule("schedule", "*/15 * * * *", zone);
         let hint = format!("give one of {}", kinds().join(", "));
-        let kind = section.required_text("kind", &hint);
-        let kind = match kind.as_str() {
+        let kind_name = section.required_text("kind", &hint);
+        let kind = match kind_name.as_str() {
             "files" => SourceKind::Files(file::FilesConfig::read(&mut section)),
             "imap" => SourceKind::Imap(Box::new(imap::ImapConfig::read(&mut section, zone))),
             "request_tracker" => {
@@ -312,6 +315,7 @@ impl SourceConfig {
                     return Self {
                         id: SourceId(id),
                         schedule,
+                        kind_name,
                         kind: SourceKind::Files(file::FilesConfig::default()),
                     };
                 }
@@ -321,6 +325,7 @@ impl SourceConfig {
         Self {
             id: SourceId(id),
             schedule,
+            kind_name,
             kind,
         }
     }

@@ -12,7 +12,7 @@ use crate::store::{Backfill, SourceProgress};
 pub struct Standing {
     /// Whether all of it is read.
     pub is_finished: bool,
-    /// Records read.
+    /// Records stored of it.
     pub records: u64,
     /// History begins here, where that is known.
     pub from: Option<DateTime<Utc>>,

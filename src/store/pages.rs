@@ -58,13 +58,6 @@ pub enum Moves {
     Nothing,
 }
 
-impl CleanPage {
-    /// How many records it holds.
-    pub fn records(&self) -> u64 {
-        (self.conversations.len() + self.deleted.len() + self.merged.len()) as u64
-    }
-}
-
 /// What saving a page did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saved {

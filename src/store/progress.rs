@@ -50,7 +50,7 @@ pub struct Backfill {
     pub reached: Option<DateTime<Utc>>,
     /// When the last page was saved.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Records read.
+    /// Records stored of it.
     pub records: u64,
     /// Failures in a row.
     pub failures: u32,
@@ -200,7 +200,6 @@ pub(super) async fn advance(
             // Some say "the beginning of time", which fits into no other program's idea of a date.
             .bind(micros(reached.map(|at| at.max(DateTime::UNIX_EPOCH))))
             .bind(finished_at)
-            .bind(whole(page.records()))
             .bind(stored),
         Moves::Daily | Moves::DailyFrom(_) => sql(DAILY)
             .bind(id)
@@ -236,7 +235,7 @@ const BACKFILL: &str = "UPDATE sources SET backfill_cursor = COALESCE($2, backfi
     backfilled_to = CASE WHEN $4 IS NULL OR backfilled_to < $4 THEN backfilled_to ELSE $4 END, \
     backfill_finished_at = COALESCE($5, backfill_finished_at), \
     backfill_records = backfill_records + $6, backfill_failures = 0, backfill_error = NULL, \
-    backfill_retry_at = NULL, records = records + $7 WHERE id = $1";
+    backfill_retry_at = NULL, records = records + $6 WHERE id = $1";
 
 /// Single records say nothing of how far the source is, nor whether it is well.
 const READ_AGAIN: &str = "UPDATE sources SET records = records + $2 WHERE id = $1";

@@ -36,6 +36,7 @@ mod search;
 mod servers;
 mod shelf;
 mod simulate;
+mod sources;
 mod store;
 mod suggestions;
 mod support;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::connectors::engine::{Credentials, FieldPath, System};
 use groundswell::connectors::freshdesk;
 use serde_json::{Value, json};
@@ -90,11 +90,11 @@ fn list(tickets: &Tickets, asked: &Asked) -> Reply {
     if page > 3 {
         return Reply::Status(400);
     }
-    let since: DateTime<Utc> = asked
-        .get("updated_since")
-        .expect("without it, only 30 days come")
-        .parse()
-        .unwrap();
+    // Without it only the last 30 days come, as there.
+    let since: DateTime<Utc> = asked.get("updated_since").map_or_else(
+        || tickets.now() - TimeDelta::days(30),
+        |since| since.parse().unwrap(),
+    );
     let is_deleted = asked.get("filter") == Some("deleted");
     if asked.get("filter") == Some("spam") {
         return Reply::Json(json!([]));
