@@ -329,7 +329,10 @@ fn unknown(part: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(crate) use tests::any_definition;
+
+#[cfg(test)]
+mod tests {
     use super::*;
     use crate::reconcile::testing::week;
     use proptest::prelude::*;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::walk::Touched;
+use super::stream::Touched;
 
 /// So many calls are remembered; more are read again each time.
 const CALLS_MAX: usize = 20_000;

@@ -13,6 +13,7 @@ mod pages;
 mod paging;
 mod request;
 mod settings;
+mod stream;
 mod system;
 mod walk;
 
@@ -36,9 +37,9 @@ pub use fields::{FieldPath, state, word, words};
 pub use paging::{Paging, Place, Position};
 pub use request::Request;
 pub use settings::{Kind, Setting, Settings, Usual};
+pub use stream::{Follow, Span, Stream, Touched};
 pub use system::{Read, Seen, System};
 use walk::Walk;
-pub use walk::{Follow, Span, Stream, Touched};
 
 const VERSION: u32 = 1;
 

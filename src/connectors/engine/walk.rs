@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::looks::Looks;
 use super::paging::{Paging, Position};
+use super::stream::{Follow, Span, Stream, Touched};
 use crate::connectors::PullError;
 
 /// A record may be changed twice in one tick of the helpdesk's clock; after this long its stamp says all.
@@ -25,134 +26,6 @@ const WINDOW_MIN: TimeDelta = TimeDelta::seconds(2);
 
 /// A place that a server forgot lets the run start again so often.
 const RESTARTS_MAX: u32 = 3;
-
-/// How a list is followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Follow {
-    /// The server's own token says where to go on, across runs.
-    Token,
-    /// A log whose ids grow: read on behind the last id, and again a little before it.
-    Log {
-        /// How many ids before the last one are read again.
-        overlap: u64,
-    },
-    /// What changed since a time, oldest change first.
-    Since,
-    /// What changed between two times, in any order. Its pages must follow one another by token or key: a row that
-    /// changes again leaves the window, and a page by its number would leave out the one behind it.
-    Window {
-        /// No window is longer.
-        longest: TimeDelta,
-    },
-    /// Newest first, without a bound: read down to where the last run began. Each page is written at once; only a run
-    /// that came down to the overlap moves the place where the next one may stop.
-    Newest,
-    /// What was made between two times, read again for some days: notes come after the call. A row that says how it looks
-    /// is not read whole each time.
-    Trailing {
-        /// For so long.
-        again: TimeDelta,
-        /// No window is longer.
-        longest: TimeDelta,
-    },
-    /// All ids, now and then: for helpdesks that say nothing of deletions.
-    Sweep {
-        /// How often.
-        every: TimeDelta,
-        /// Start of the ids that the list covers, such as `call:`.
-        prefix: &'static str,
-    },
-}
-
-/// A list that tells which records changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stream {
-    /// Its name in the saved position.
-    pub name: String,
-    /// How it is followed.
-    pub follow: Follow,
-    /// How its pages follow one another.
-    pub paging: Paging,
-    /// JSON pointer to the rows in an answer; empty when the answer is the list.
-    pub items: &'static str,
-    /// Whether "not found" is how the server says that the list is empty.
-    pub is_404_empty: bool,
-    /// Whether a missing list means that it is empty, rather than that the answer is about something else.
-    pub is_missing_empty: bool,
-    /// Pages after which the server refuses; the walk starts anew behind what it has.
-    pub pages_max: Option<u32>,
-    /// Start of the ids that a sweep covers, where only the configuration knows it; else empty.
-    pub scope: String,
-}
-
-impl Stream {
-    /// A list without peculiarities.
-    pub fn new(
-        name: impl Into<String>,
-        follow: Follow,
-        paging: Paging,
-        items: &'static str,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            follow,
-            paging,
-            items,
-            is_404_empty: false,
-            is_missing_empty: false,
-            pages_max: None,
-            scope: String::new(),
-        }
-    }
-
-    /// Whether history can be read in slices of time.
-    pub fn has_slices(&self) -> bool {
-        matches!(
-            self.follow,
-            Follow::Token | Follow::Since | Follow::Window { .. } | Follow::Trailing { .. }
-        )
-    }
-
-    pub(super) fn is_sweep(&self) -> bool {
-        matches!(self.follow, Follow::Sweep { .. })
-    }
-}
-
-/// The bounds of what a request should list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// From here on.
-    pub from: DateTime<Utc>,
-    /// Up to here, where the list can be bounded.
-    pub until: DateTime<Utc>,
-    /// Behind this token, id or key.
-    pub after: Option<String>,
-}
-
-/// Which record a row is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Touched {
-    /// The id of the conversation.
-    pub id: String,
-    /// When it changed, by the field that the list goes by.
-    pub at: Option<DateTime<Utc>>,
-    /// The row's place in a list that goes by keys; the log's id.
-    pub key: Option<String>,
-    /// How the row of a call looks, by a hash of what may change in it.
-    pub look: Option<u32>,
-}
-
-impl Touched {
-    /// A record by its id and the stamp of the list.
-    pub fn new(id: impl Into<String>, at: Option<DateTime<Utc>>) -> Self {
-        Self {
-            id: id.into(),
-            at,
-            key: None,
-            look: None,
-        }
-    }
-}
 
 /// How far a list was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Cadence, Earlier, Exclusion, Kind, OfficialReport, ReportBasis, State};
-use crate::reconcile::definition::{AsOf, Definition, tests::any_definition};
+use crate::reconcile::definition::{AsOf, Definition, any_definition};
 use crate::reconcile::finder::{Reading, Search, find, judge};
 use crate::reconcile::testing::{about, any_fact, fact, week};
 
