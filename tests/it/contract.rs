@@ -305,6 +305,35 @@ async fn refused_credentials_are_a_matter_for_a_person(name: &str) {
     assert!(!format!("{:?}", connector.condition()).contains(SECRET));
 }
 
+/// What `doctor` asks is what the vendor answers, and where records have the chosen field there is nothing to tell.
+#[tokio::test]
+async fn doctor_finds_nothing_wrong_where_nothing_is() {
+    let checked = [
+        "aircall",
+        "chatwoot",
+        "dialpad",
+        "freshcaller",
+        "front",
+        "github",
+        "gong",
+        "servicenow",
+    ];
+    for name in checked {
+        let desk = Desk::busy(name).await;
+        assert_eq!(
+            desk.connector().check(desk.now()).await,
+            Ok(Vec::new()),
+            "{name}"
+        );
+        desk.helpdesk.fail_next(1, Fault::Status(403));
+        let told = desk.connector().check(desk.now()).await;
+        assert!(
+            told.is_err() || told.is_ok_and(|remarks| !remarks.is_empty()),
+            "{name}"
+        );
+    }
+}
+
 macro_rules! contract {
     ($dialect:ident: $($test:ident),* $(,)?) => {
         mod $dialect {

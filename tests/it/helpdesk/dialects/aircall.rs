@@ -66,18 +66,20 @@ impl Dialect for Aircall {
 }
 
 fn list(tickets: &Tickets, asked: &Asked) -> Reply {
-    let bound = |name| asked.get(name).unwrap().parse::<i64>().unwrap();
-    let (from, to) = (bound("from"), bound("to"));
+    let bound = |name, usual| asked.get(name).map_or(usual, |text| text.parse().unwrap());
+    let (from, to): (i64, i64) = (bound("from", 0), bound("to", i64::MAX));
     let (page, size) = (asked.number("page", 1), asked.number("per_page", 20));
-    if page * size > ROWS_MAX {
+    if (page - 1) * size >= ROWS_MAX {
         return Reply::Status(400);
     }
-    assert_eq!(asked.get("order"), Some("asc"));
     let there = tickets
         .listed()
         .filter(|ticket| (from..=to).contains(&ticket.created_at.timestamp()));
     let mut rows: Vec<&Ticket> = there.collect();
     rows.sort_by_key(|ticket| (ticket.created_at, ticket.id));
+    if asked.get("order") != Some("asc") {
+        rows.reverse();
+    }
     let total = rows.len();
     let rows = rows.into_iter().skip((page - 1) * size).take(size);
     let rows: Vec<Value> = rows.map(call).collect();

@@ -83,8 +83,8 @@ impl Dialect for Dialpad {
 }
 
 fn list(tickets: &Tickets, asked: &Asked) -> Reply {
-    let bound = |name| asked.get(name).unwrap().parse::<i64>().unwrap();
-    let (from, until) = (bound("started_after"), bound("started_before"));
+    let bound = |name, usual| asked.get(name).map_or(usual, |text| text.parse().unwrap());
+    let (from, until): (i64, i64) = (bound("started_after", 0), bound("started_before", i64::MAX));
     let there = tickets.listed().filter(|ticket| {
         let at = ticket.created_at.timestamp_millis();
         ticket.status != "deleted" && at > from && at < until

@@ -74,8 +74,9 @@ impl Dialect for Freshcaller {
 }
 
 fn list(tickets: &Tickets, asked: &Asked) -> Reply {
-    let bound = |name| asked.get(name).unwrap().parse::<DateTime<Utc>>().unwrap();
-    let (from, to) = (bound("by_time[from]"), bound("by_time[to]"));
+    let bound = |name, usual| asked.get(name).map_or(usual, |text| text.parse().unwrap());
+    let from = bound("by_time[from]", DateTime::<Utc>::MIN_UTC);
+    let to = bound("by_time[to]", DateTime::<Utc>::MAX_UTC);
     let there = tickets
         .listed()
         .filter(|ticket| ticket.status != "deleted" && (from..=to).contains(&ticket.created_at));

@@ -55,6 +55,11 @@ impl Dialect for Front {
                 None => Reply::Status(404),
             };
         }
+        if asked.path == "/conversations" {
+            let shown = tickets.listed().map(conversation);
+            let keyed = shown.map(|row| (row["id"].to_string(), row));
+            return page(keyed.collect(), asked, asked.number("limit", 50));
+        }
         let rest = asked.path.strip_prefix("/conversations/cnv_").unwrap();
         let (id, list) = rest.split_once('/').unwrap_or((rest, ""));
         let Some(ticket) = tickets.find(id.parse().unwrap()) else {

@@ -113,7 +113,11 @@ fn issues(tickets: &Tickets, asked: &Asked) -> Reply {
         })
         .collect();
     rows.push((super::super::START.parse().unwrap(), pull_request()));
-    assert_eq!(asked.get("direction"), Some("asc"));
+    let is_ascending = asked.get("direction") == Some("asc");
+    assert!(
+        is_ascending || asked.get("since").is_none(),
+        "the order is newest first"
+    );
     sorted(rows, asked)
 }
 
