@@ -4,25 +4,25 @@
 //! otherwise; `since` includes its own second; a transferred issue answers with the address of its new place, a deleted
 //! one with 410, and neither shows in a list; a comment changes its issue, yet issues with many comments are read once.
 
-use std::collections::BTreeMap;
+mod record;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::PullError;
-use super::engine::{
+use crate::connectors::PullError;
+use crate::connectors::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, word, words,
+    Stream, System, Touched, Usual,
 };
-use super::hook::{Scheme, Signature};
-use super::http::Failure;
-use super::json;
-use crate::model::{
-    Author, Conversation, ConversationKey, Message, Record, SourceId, Text, Visibility,
-};
+use crate::connectors::hook::{Scheme, Signature};
+use crate::connectors::http::Failure;
+use crate::connectors::json;
+use crate::model::{ConversationKey, Record, SourceId};
 use crate::section::Section;
+use record::{conversation, is_of_pull_request, is_pull_request, is_same, place, was_reopened};
 
 /// GitHub in the table of systems.
 pub const KIND: Kind = Kind {
@@ -45,9 +45,6 @@ pub const KIND: Kind = Kind {
 
 /// The version of the API that this is written for.
 const VERSION: &str = "2022-11-28";
-
-/// Whose words are the team's, by the author's association with the repository.
-const TEAM: [&str; 3] = ["OWNER", "MEMBER", "COLLABORATOR"];
 
 /// The issues of some repositories.
 #[derive(Debug)]
@@ -317,116 +314,11 @@ impl System for GitHub {
     }
 }
 
-fn is_pull_request(issue: &Value) -> bool {
-    issue
-        .get("pull_request")
-        .is_some_and(|value| !value.is_null())
-}
-
-/// A comment does not say what it is about, but its address does.
-fn is_of_pull_request(comment: &Value) -> bool {
-    json::text(comment, "html_url").is_some_and(|url| url.contains("/pull/"))
-}
-
-fn was_reopened(issue: &Value) -> bool {
-    json::text(issue, "state_reason").as_deref() == Some("reopened")
-}
-
-/// A repository that was renamed answers under its old name, too, with the same numbers.
-fn is_same(place: &str, repository: &str, number: &str) -> bool {
-    place.eq_ignore_ascii_case(&format!("{repository}#{number}"))
-}
-
-/// `owner/name#12`, by the addresses in an issue.
-fn place(issue: &Value) -> Option<String> {
-    let url = json::text(issue, "repository_url")?;
-    let (_, repository) = url.rsplit_once("/repos/")?;
-    Some(format!("{repository}#{}", json::text(issue, "number")?))
-}
-
-/// An issue with its comments, or why it makes no sense.
-fn conversation(
-    key: ConversationKey,
-    issue: &Value,
-    comments: &[Value],
-    events: &[Value],
-    settings: &Settings,
-) -> Result<Conversation, String> {
-    let text = |name| json::text(issue, name);
-    let created_at =
-        json::time(issue, "created_at").ok_or("created_at is missing or not a date-time")?;
-    let mut conversation = Conversation::new(key, created_at);
-    conversation.updated_at =
-        json::time(issue, "updated_at").ok_or("updated_at is missing or not a date-time")?;
-    conversation.subject = Text::new(text("title").unwrap_or_default());
-    conversation.status = text("state");
-    conversation.closed_at = json::time(issue, "closed_at");
-    conversation.reopens = reopens(issue, events);
-    conversation.channel = Some("web".to_owned());
-    settings.choose(&mut conversation, issue);
-    conversation.tags = words(issue, "labels");
-    conversation.requester = issue.get("user").and_then(|user| json::text(user, "login"));
-    conversation.url = text("html_url").filter(|url| url.starts_with("http"));
-    conversation.attributes = attributes(issue);
-    let mut entries: Vec<&Value> = comments.iter().collect();
-    entries.sort_by_key(|entry| (json::time(entry, "created_at"), json::number(entry, "id")));
-    let all = std::iter::once(issue).chain(entries);
-    conversation.messages = all.filter_map(message).collect();
-    Ok(conversation)
-}
-
-fn reopens(issue: &Value, events: &[Value]) -> u32 {
-    let opened = events
-        .iter()
-        .filter(|event| json::text(event, "event").as_deref() == Some("reopened"));
-    let count = u32::try_from(opened.count()).unwrap_or(u32::MAX);
-    // The event may come later than the issue that it changed.
-    count.max(u32::from(was_reopened(issue)))
-}
-
-fn message(entry: &Value) -> Option<Message> {
-    Some(Message {
-        at: json::time(entry, "created_at"),
-        author: author(entry),
-        visibility: Visibility::Public,
-        text: Text::new(json::text(entry, "body")?),
-    })
-}
-
-fn author(entry: &Value) -> Author {
-    let user = entry.get("user").filter(|user| !user.is_null());
-    match user.map(|user| json::text(user, "type")) {
-        Some(kind) if kind.as_deref() != Some("Bot") => {
-            let association = json::text(entry, "author_association");
-            let is_team = association.is_some_and(|one| TEAM.contains(&one.as_str()));
-            if is_team {
-                Author::Agent
-            } else {
-                Author::Customer
-            }
-        }
-        _ => Author::System,
-    }
-}
-
-fn attributes(issue: &Value) -> BTreeMap<String, String> {
-    let named = |name: &str| issue.get(name).and_then(word);
-    let milestone = issue
-        .get("milestone")
-        .and_then(|one| json::text(one, "title"));
-    [
-        ("type", named("type")),
-        ("milestone", milestone),
-        ("state_reason", named("state_reason")),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::record::reopens;
     use super::*;
+    use crate::model::Author;
     use secrecy::SecretString;
 
     fn github() -> GitHub {
@@ -441,15 +333,15 @@ mod tests {
     }
 
     fn issues() -> Vec<Value> {
-        fixture(include_str!("../../tests/fixtures/github/issues.json"))
+        fixture(include_str!("../../../tests/fixtures/github/issues.json"))
     }
 
     fn comments() -> Vec<Value> {
-        fixture(include_str!("../../tests/fixtures/github/comments.json"))
+        fixture(include_str!("../../../tests/fixtures/github/comments.json"))
     }
 
     fn events() -> Vec<Value> {
-        fixture(include_str!("../../tests/fixtures/github/events.json"))
+        fixture(include_str!("../../../tests/fixtures/github/events.json"))
     }
 
     fn stream(github: &GitHub, name: &str) -> Stream {
