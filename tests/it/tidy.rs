@@ -215,8 +215,18 @@ fn connectors_and_notifiers_do_not_know_each_other() {
                 let stem = name
                     .strip_prefix(&format!("src/{folder}/"))?
                     .strip_suffix(".rs")?;
-                let is_shared = ["mod", "http", "decide", "outbox", "answer_links"].contains(&stem)
-                    || stem.contains('/');
+                let shared = [
+                    "mod",
+                    "http",
+                    "hook",
+                    "date",
+                    "json",
+                    "vault",
+                    "decide",
+                    "outbox",
+                    "answer_links",
+                ];
+                let is_shared = shared.contains(&stem) || stem.contains('/');
                 (!is_shared).then(|| stem.to_owned())
             })
             .collect();
