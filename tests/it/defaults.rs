@@ -8,20 +8,12 @@ use groundswell::config::{Config, Problem};
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
-    let secrets = [
-        "RT_TOKEN",
-        "IMAP_PASSWORD",
-        "ZENDESK_SECRET",
-        "HOOK_SECRET",
-        "SMTP_PASSWORD",
-        "MATRIX_TOKEN",
-        "EMBEDDINGS_KEY",
-        "GROUNDSWELL_PSEUDONYMS",
-        "GROUNDSWELL_TOKEN",
-        "GROUNDSWELL_DATABASE",
-    ];
-    let mut environment: BTreeMap<String, String> = secrets
-        .into_iter()
+    // Every variable that an example names.
+    let names = DEFAULTS
+        .split("_env = \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let mut environment: BTreeMap<String, String> = names
         .map(|name| (name.to_owned(), "secret".to_owned()))
         .collect();
     for name in ["SLACK_WEBHOOK", "TEAMS_WEBHOOK"] {
@@ -74,7 +66,7 @@ fn the_examples_are_right() {
             config.destinations.len(),
             config.digests.len()
         ),
-        (4, 8, 1)
+        (14, 8, 1)
     );
 }
 
