@@ -101,7 +101,7 @@ fn texts(stored: &Stored) -> Vec<(Author, Visibility, &str)> {
 }
 
 #[tokio::test]
-async fn issues_come_with_their_notes_and_are_followed() {
+async fn notes_come_with_their_author_and_visibility() {
     let Some(server) = Server::find() else { return };
     let start = groundswell::clock::now() - TimeDelta::seconds(2);
     let shelf = Shelf::new().await;
@@ -111,34 +111,21 @@ async fn issues_come_with_their_notes_and_are_followed() {
     for number in 0..4 {
         others.push(server.open(&format!("Other {number}"), "It hums.").await);
     }
+    let none: [PullError; 0] = [];
     assert_eq!(
         shelf.pull_all(&connector, groundswell::clock::now()).await,
-        []
-    );
-    let opened = get(&shelf, &id).await.conversation;
-    assert_eq!(
-        (opened.category.as_deref(), opened.closed_at),
-        (Some("Other"), None)
+        none
     );
     for other in &others {
         assert_eq!(texts(&get(&shelf, other).await).len(), 1);
     }
-
     server
         .change("AGENT_KEY", &id, json!({"notes": "Which model?"}))
         .await;
-    server
-        .change(
-            "AGENT_KEY",
-            &id,
-            json!({"notes": "cust angry", "private_notes": true}),
-        )
-        .await;
+    let note = json!({"notes": "cust angry", "private_notes": true});
+    server.change("AGENT_KEY", &id, note).await;
     server
         .change("CUSTOMER_KEY", &id, json!({"notes": "Aura 9"}))
-        .await;
-    server
-        .change("ADMIN_KEY", &id, json!({"status_id": 5, "category_id": 1}))
         .await;
     shelf.pull_all(&connector, groundswell::clock::now()).await;
     let stored = get(&shelf, &id).await;
@@ -149,35 +136,51 @@ async fn issues_come_with_their_notes_and_are_followed() {
         (Author::Customer, Visibility::Public, "Aura 9"),
     ];
     assert_eq!(texts(&stored), expected);
-    let closed = &stored.conversation;
-    assert_eq!(
-        (closed.category.as_deref(), closed.status.as_deref()),
-        (Some("Heating"), Some("Closed"))
-    );
-    assert!(closed.closed_at.is_some());
-    assert!(
-        closed
-            .url
-            .as_ref()
-            .unwrap()
-            .ends_with(&format!("/issues/{id}"))
-    );
-    assert_eq!(closed.attributes["Product"], "Aura 9");
+    let conversation = &stored.conversation;
+    let url = conversation.url.as_ref().unwrap();
+    assert!(url.ends_with(&format!("/issues/{id}")));
+    assert_eq!(conversation.attributes["Product"], "Aura 9");
+}
 
+#[tokio::test]
+async fn category_status_and_reopening_are_followed_and_rest_finds_nothing() {
+    let Some(server) = Server::find() else { return };
+    let start = groundswell::clock::now() - TimeDelta::seconds(2);
+    let shelf = Shelf::new().await;
+    let connector = server.connector(&server.keys["KEY"], &["team"], start);
+    let id = server.open("Leak", "It leaks.").await;
+    let pull = async || {
+        shelf.pull_all(&connector, groundswell::clock::now()).await;
+        let one = get(&shelf, &id).await.conversation;
+        (
+            one.category,
+            one.status,
+            one.closed_at.is_some(),
+            one.reopens,
+        )
+    };
+    let found = |category: &str, status: &str, is_closed, reopens| {
+        (
+            Some(category.to_owned()),
+            Some(status.to_owned()),
+            is_closed,
+            reopens,
+        )
+    };
+    assert_eq!(pull().await, found("Other", "New", false, 0));
+    let closed = json!({"status_id": 5, "category_id": 1});
+    server.change("ADMIN_KEY", &id, closed).await;
+    assert_eq!(pull().await, found("Heating", "Closed", true, 0));
     server
         .change("ADMIN_KEY", &id, json!({"status_id": 2}))
         .await;
-    shelf.pull_all(&connector, groundswell::clock::now()).await;
-    let again = get(&shelf, &id).await.conversation;
-    assert_eq!(
-        (again.reopens, again.closed_at, again.status.as_deref()),
-        (1, None, Some("In Progress"))
-    );
+    assert_eq!(pull().await, found("Heating", "In Progress", false, 1));
     let outcome = shelf.pull(&connector, groundswell::clock::now(), 100).await;
     assert_eq!(
-        (outcome.saved.new, outcome.saved.changed, outcome.skipped),
+        (outcome.saved.new, outcome.skipped, outcome.parked),
         (0, 0, 0)
     );
+    assert_eq!(pull().await, found("Heating", "In Progress", false, 1));
 }
 
 #[tokio::test]

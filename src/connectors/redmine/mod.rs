@@ -163,7 +163,7 @@ impl System for Redmine {
             again: TimeDelta::zero(),
             longest: TimeDelta::days(36_500),
         };
-        let mut streams = vec![Stream::new("key", key, Paging::Whole, "/none")];
+        let mut streams = vec![Stream::new("key", key, Paging::Whole, "/user/memberships")];
         let issues = |name: String| Stream::new(name, Follow::Since, PAGING, "/issues");
         if self.projects.is_empty() {
             streams.push(issues("issues".to_owned()));
@@ -183,7 +183,7 @@ impl System for Redmine {
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {
         if stream.name == "key" {
-            return Request::get("users/current.json");
+            return Request::get("users/current.json").with("include", "memberships");
         }
         let path = match stream.name.split_once(' ') {
             Some((_, project)) => format!("projects/{project}/issues.json"),
@@ -200,7 +200,10 @@ impl System for Redmine {
             .with("sort", "updated_on:asc,id:asc")
     }
 
-    fn touched(&self, _: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        if stream.name == "key" {
+            return Ok(None);
+        }
         let id = json::text(row, "id").ok_or("the issue has no id")?;
         let at = json::time(row, "updated_on").ok_or("updated_on is missing or not a date-time")?;
         Ok(Some(Touched::new(id, Some(at))))

@@ -50,7 +50,9 @@ impl Dialect for Redmine {
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
         match asked.path.as_str() {
-            "/users/current.json" => Reply::Json(json!({"user": {"id": 5, "login": "puller"}})),
+            "/users/current.json" => Reply::Json(
+                json!({"user": {"id": 5, "login": "puller", "memberships": [{"id": 1, "project": {"id": 1}}]}}),
+            ),
             "/issues.json" => list(tickets, asked),
             "/issue_statuses.json" => Reply::Json(json!({"issue_statuses": [
                 {"id": 1, "name": "new", "is_closed": false}, {"id": 5, "name": "solved", "is_closed": true},
