@@ -34,6 +34,7 @@ pub use auth::Credentials;
 pub use budget::Rate;
 pub(super) use budget::told;
 pub use fields::{FieldPath, state, word, words};
+use pages::Whole;
 pub use paging::{Paging, Place, Position};
 pub use request::Request;
 pub use settings::{Kind, Setting, Settings, Usual};
@@ -54,6 +55,8 @@ const SLICE: TimeDelta = TimeDelta::days(30);
 struct Daily {
     version: u32,
     walks: BTreeMap<String, Walk>,
+    #[serde(default, skip_serializing_if = "Whole::is_empty")]
+    whole: Whole,
 }
 
 /// The saved position in history: a slice of time, and how far each list of it was read.
@@ -65,6 +68,8 @@ struct History {
     from: DateTime<Utc>,
     until: DateTime<Utc>,
     walks: BTreeMap<String, Walk>,
+    #[serde(default, skip_serializing_if = "Whole::is_empty")]
+    whole: Whole,
 }
 
 /// A system under the engine.
@@ -118,6 +123,7 @@ impl Engine {
                 .get(&stream.name)
                 .is_none_or(|walk| walk.is_done)
         }) {
+            state.whole = Whole::default();
             for stream in &self.streams {
                 let walk = state.walks.entry(stream.name.clone()).or_default();
                 walk.begin(stream, first, settings.overlap, now);
@@ -131,7 +137,7 @@ impl Engine {
             Some(stream) => {
                 let walk = state.walks.entry(stream.name.clone()).or_default();
                 let api = self.account.at(now, false);
-                self.page(api, stream, walk, None).await?
+                self.page(api, stream, walk, &mut state.whole, None).await?
             }
             None => Page::at(Cursor(String::new())),
         };
@@ -149,7 +155,7 @@ impl Engine {
     fn has_slices(&self) -> bool {
         self.streams
             .iter()
-            .all(|stream| stream.is_sweep() || stream.has_slices())
+            .all(|stream| !stream.has_history() || stream.has_slices())
     }
 
     async fn history(
@@ -169,11 +175,12 @@ impl Engine {
                     from: until,
                     until,
                     walks: BTreeMap::new(),
+                    whole: Whole::default(),
                 }
             });
         let is_over = |state: &History| {
-            let streams = self.streams.iter().filter(|stream| !stream.is_sweep());
-            streams.clone().all(|stream| {
+            let mut streams = self.streams.iter().filter(|stream| stream.has_history());
+            streams.all(|stream| {
                 state
                     .walks
                     .get(&stream.name)
@@ -181,9 +188,10 @@ impl Engine {
             })
         };
         if state.walks.is_empty() || is_over(&state) {
+            state.whole = Whole::default();
             state.until = state.from;
             state.from = (state.until - SLICE).max(state.start);
-            for stream in self.streams.iter().filter(|stream| !stream.is_sweep()) {
+            for stream in self.streams.iter().filter(|stream| stream.has_history()) {
                 let walk = state.walks.entry(stream.name.clone()).or_default();
                 walk.begin_slice(state.from, state.until);
             }
@@ -200,7 +208,13 @@ impl Engine {
             current.and_then(|stream| Some((stream, state.walks.get_mut(&stream.name)?)))
         {
             page = self
-                .page(self.account.at(now, true), stream, walk, Some(end))
+                .page(
+                    self.account.at(now, true),
+                    stream,
+                    walk,
+                    &mut state.whole,
+                    Some(end),
+                )
                 .await?;
         }
         if is_over(&state) {

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt as _};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::walk::{Turned, Walk};
+use super::walk::{SETTLED, SETTLED_MAX, Turned, Walk};
 use super::{Api, Engine, Follow, Read, Seen, Stream, Touched, rows_of};
 use crate::connectors::http::{Answer, Failure};
 use crate::connectors::{Cursor, Page, Parked, PullError, Skipped, Sweep, json};
@@ -53,6 +54,36 @@ impl Tally {
     }
 }
 
+/// Records that were read whole in a run, with when. A comment or a note in another list that is older than that is in
+/// what was read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Whole(BTreeMap<String, i64>);
+
+impl Whole {
+    fn knows(&self, stream: &Stream, row: &Touched) -> bool {
+        let is_stamped = matches!(stream.follow, Follow::Since | Follow::Window { .. });
+        let read = self.0.get(&row.id).filter(|_| is_stamped);
+        read.zip(row.at)
+            .is_some_and(|(read, at)| (at + SETTLED).timestamp_micros() <= *read)
+    }
+
+    fn note(&mut self, page: &Page, now: DateTime<Utc>) {
+        for record in &page.records {
+            let Record::Conversation(conversation) = record else {
+                continue;
+            };
+            if self.0.len() < SETTLED_MAX {
+                let id = conversation.key.id.clone();
+                self.0.insert(id, now.timestamp_micros());
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Engine {
     /// One page of a list with its records, and the walk behind it.
     pub(super) async fn page(
@@ -60,6 +91,7 @@ impl Engine {
         api: Api<'_>,
         stream: &Stream,
         walk: &mut Walk,
+        whole: &mut Whole,
         end: Option<DateTime<Utc>>,
     ) -> Result<Page, PullError> {
         let Some(answer) = self.ask(api, stream, walk).await? else {
@@ -76,11 +108,13 @@ impl Engine {
         let rows = rows_of(&answer.body, stream.items)?;
         let mut page = Page::at(Cursor(String::new()));
         let touched = self.touched(stream, rows, &mut page);
-        let key = touched.iter().rev().find_map(|(row, _)| row.key.as_deref());
-        let address = self.account.client().base();
+        let key = touched.iter().rev().find_map(|(row, _)| row.key.clone());
+        // A page of none of ours must not end the list.
+        let key = key.or_else(|| json::text(rows.last()?, "id"));
+        let (address, before) = (self.account.client().base(), walk.position());
         let next = stream
             .paging
-            .next(&answer, walk.position(), rows.len(), key, address)?;
+            .next(&answer, before, rows.len(), key.as_deref(), address)?;
         if next.is_some() && next.as_ref() == walk.position() {
             let reason = format!("{}: the page repeats, it leads back to itself", stream.name);
             return Err(PullError::Malformed(reason));
@@ -98,7 +132,8 @@ impl Engine {
                 |row: &Touched| end.is_some_and(|end| row.at.is_some_and(|at| at >= end));
             let unknown = touched
                 .iter()
-                .filter(|(row, _)| !is_later(row) && !walk.knows(stream, row, api.now));
+                .filter(|(row, _)| !is_later(row) && !walk.knows(stream, row, api.now))
+                .filter(|(row, _)| !whole.knows(stream, row));
             let wanted = latest(unknown);
             let reads = wanted.iter().map(|(row, value)| {
                 let (row, answer) = (row.id.as_str(), &answer.body);
@@ -112,6 +147,7 @@ impl Engine {
                 )
             });
             self.read_all(api, reads.collect(), &mut page).await?;
+            whole.note(&page, api.now);
         }
         let parked: Vec<String> = page.parked.iter().map(|one| one.id.clone()).collect();
         let rows: Vec<Touched> = touched.into_iter().map(|(row, _)| row).collect();
@@ -133,10 +169,16 @@ impl Engine {
         stream: &Stream,
         walk: &mut Walk,
     ) -> Result<Option<Answer>, PullError> {
-        let request = self.system.list(stream, &walk.span(api.now));
+        let span = walk.span(api.now);
+        let request = self.system.list(stream, &span);
         let request = stream.paging.apply(request, walk.position());
         match api.send(&request).await {
-            Ok(answer) => Ok(Some(answer)),
+            Ok(mut answer) => {
+                let body = &mut answer.body;
+                let completed = self.system.complete(api, stream, &span, body).await;
+                completed.map_err(|failure| self.account.pull_error(failure))?;
+                Ok(Some(answer))
+            }
             Err(Failure::NotFound) if stream.is_404_empty => Ok(Some(Answer::empty())),
             Err(Failure::Refused(_) | Failure::NotFound) if walk.position().is_some() => {
                 walk.refused(stream)?;

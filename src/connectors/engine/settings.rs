@@ -12,7 +12,7 @@ use super::System;
 use super::auth::Credentials;
 use super::fields::FieldPath;
 use crate::connectors::http::Limits;
-use crate::model::{Conversation, SourceId};
+use crate::model::{Conversation, ConversationKey, SourceId};
 use crate::section::Section;
 
 /// How far back history goes where nothing is said.
@@ -250,6 +250,14 @@ impl Settings {
         missing
             .map(|(key, path)| format!("{key} is \"{path}\", but none of the first records has it"))
             .collect()
+    }
+
+    /// The key of one of its conversations.
+    pub fn key(&self, id: impl Into<String>) -> ConversationKey {
+        ConversationKey {
+            source: self.source.clone(),
+            id: id.into(),
+        }
     }
 
     /// How far back history is read.

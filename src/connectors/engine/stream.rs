@@ -61,6 +61,10 @@ pub struct Stream {
     pub pages_max: Option<u32>,
     /// Start of the ids that a sweep covers, where only the configuration knows it; else empty.
     pub scope: String,
+    /// Whether history has no use for it: it tells what went away, and what is not stored cannot go.
+    pub is_daily: bool,
+    /// It is not walked more often than this.
+    pub pause: TimeDelta,
 }
 
 impl Stream {
@@ -80,6 +84,8 @@ impl Stream {
             is_missing_empty: false,
             pages_max: None,
             scope: String::new(),
+            is_daily: false,
+            pause: TimeDelta::zero(),
         }
     }
 
@@ -93,6 +99,10 @@ impl Stream {
 
     pub(super) fn is_sweep(&self) -> bool {
         matches!(self.follow, Follow::Sweep { .. })
+    }
+
+    pub(super) fn has_history(&self) -> bool {
+        !self.is_daily && !self.is_sweep()
     }
 }
 

@@ -49,6 +49,19 @@ pub trait System: Send + Sync + fmt::Debug {
     /// Which record a row is about; none when it is about none of ours. An `Err` is why the row makes no sense.
     fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String>;
 
+    /// Completes a page of a list before its rows are looked at, where what they are about must be asked for. It may put
+    /// several rows in the place of one, but must not leave a page empty that was not.
+    fn complete<'a>(
+        &'a self,
+        api: Api<'a>,
+        stream: &'a Stream,
+        span: &'a Span,
+        answer: &'a mut Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        let (_, _, _, _) = (api, stream, span, answer);
+        Box::pin(async { Ok(()) })
+    }
+
     /// The record, whole.
     fn read<'a>(
         &'a self,

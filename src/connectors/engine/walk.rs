@@ -16,10 +16,10 @@ use super::stream::{Follow, Span, Stream, Touched};
 use crate::connectors::PullError;
 
 /// A record may be changed twice in one tick of the helpdesk's clock; after this long its stamp says all.
-const SETTLED: TimeDelta = TimeDelta::minutes(2);
+pub(super) const SETTLED: TimeDelta = TimeDelta::minutes(2);
 
 /// So many records of an overlap are remembered; more are read again.
-const SETTLED_MAX: usize = 5_000;
+pub(super) const SETTLED_MAX: usize = 5_000;
 
 /// A window of fixed bounds is not cut below this.
 const WINDOW_MIN: TimeDelta = TimeDelta::seconds(2);
@@ -83,6 +83,11 @@ impl Walk {
         now: DateTime<Utc>,
     ) {
         let last_until = self.until;
+        let is_early = last_until.is_some_and(|last| last + stream.pause > now);
+        if !stream.pause.is_zero() && is_early {
+            self.is_done = true;
+            return;
+        }
         (self.position, self.pages, self.restarts, self.is_done) = (None, 0, 0, false);
         match &stream.follow {
             Follow::Token => self.from = self.from.or(Some(first)),
@@ -674,5 +679,21 @@ mod tests {
         // The beginning of all history is not the beginning of this run.
         walk.begin(&stream, at(-1_000_000), OVERLAP, at(200));
         assert_eq!(walk.span(at(200)).from, at(0));
+    }
+
+    #[test]
+    fn a_list_with_a_pause_rests_until_it_is_over() {
+        let stream = Stream {
+            pause: TimeDelta::minutes(5),
+            ..Stream::new("archived", Follow::Newest, BY_NUMBER, "")
+        };
+        let mut walk = Walk::default();
+        walk.begin(&stream, at(0), OVERLAP, at(1_000));
+        assert!(!walk.is_done);
+        walked(&stream, &mut walk, &[], None, 1_000);
+        walk.begin(&stream, at(0), OVERLAP, at(1_299));
+        assert!(walk.is_done);
+        walk.begin(&stream, at(0), OVERLAP, at(1_300));
+        assert!(!walk.is_done);
     }
 }
