@@ -6,6 +6,7 @@
 mod again;
 mod backfill;
 mod clean;
+mod earlier;
 mod html;
 mod language;
 mod numbers;

@@ -150,6 +150,9 @@ impl Exclusion {
     }
 }
 
+/// The attribute of a conversation of which the helpdesk gave only the first and the newest messages: how many it left out.
+pub const MESSAGES_MISSING: &str = "messages_missing";
+
 /// One customer contact as a connector yields it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conversation {

@@ -19,7 +19,7 @@ mod window;
 pub use answered::{Answered, AskedTopic, ItemHeard, TopicAnswered};
 pub use category::{OfficialReport, ReportBasis, ReportRow};
 pub use conversation::{
-    Author, Conversation, Exclusion, Kind, Message, Record, Stored, Visibility,
+    Author, Conversation, Exclusion, Kind, MESSAGES_MISSING, Message, Record, Stored, Visibility,
 };
 pub use digest::{
     CategoryShare, Cause, Change, Digest, Finding, FindingKind, FindingNumbers, Item, OfficialSide,
