@@ -63,6 +63,11 @@ pub fn unix(value: &Value, name: &str) -> Option<DateTime<Utc>> {
         .then(|| DateTime::from_timestamp_micros(micros as i64))?
 }
 
+/// An instant as a number or as a date-time.
+pub fn instant(value: &Value, name: &str) -> Option<DateTime<Utc>> {
+    unix(value, name).or_else(|| time(value, name))
+}
+
 /// A list; empty when it is missing or none.
 pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value
@@ -88,6 +93,11 @@ mod tests {
         }
         assert_eq!(text(&value, "f").as_deref(), Some("true"));
         assert_eq!(time(&value, "t"), None);
+        let times = json!({"s": 1_772_442_000, "ms": "1772442000000", "t": "2026-03-02T09:00:00Z", "none": 0});
+        assert_eq!(instant(&times, "s"), time(&times, "t"));
+        assert_eq!(instant(&times, "ms"), time(&times, "t"));
+        assert_eq!(instant(&times, "t"), time(&times, "t"));
+        assert_eq!(instant(&times, "none"), None);
         assert!(list(&value, "a").is_empty());
     }
 

@@ -17,6 +17,7 @@ pub mod gong;
 pub mod hook;
 pub mod http;
 pub mod imap;
+pub mod intercom;
 mod json;
 pub mod kinds;
 pub mod redmine;
@@ -260,6 +261,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &front::KIND,
     &github::KIND,
     &gong::KIND,
+    &intercom::KIND,
     &redmine::KIND,
     &servicenow::KIND,
     &zendesk::KIND,

@@ -332,6 +332,23 @@ async fn doctor_finds_nothing_wrong_where_nothing_is() {
             "{name}"
         );
     }
+/// Only the newest parts of a conversation come; those that came before must not go.
+#[tokio::test]
+async fn a_conversation_that_outgrows_what_is_shown_of_it_keeps_its_middle() {
+    let (desk, shelf) = (Desk::new("intercom").await, Shelf::new().await);
+    desk.act(|tickets| {
+        tickets.open("a long one", "it leaks");
+        (1..=5).for_each(|number| tickets.reply(1, By::Agent, &format!("reply number {number}")));
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    desk.act(|tickets| {
+        (6..=8)
+            .for_each(|number| tickets.reply(1, By::Customer, &format!("reply number {number}")));
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "a long conversation").await;
 }
 
 macro_rules! contract {
@@ -383,6 +400,7 @@ contracts!(
     front,
     github,
     gong,
+    intercom,
     redmine,
     servicenow,
 );

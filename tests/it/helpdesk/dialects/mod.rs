@@ -8,6 +8,7 @@ mod freshdesk;
 mod front;
 mod github;
 mod gong;
+mod intercom;
 mod redmine;
 mod servicenow;
 
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(front::Front),
         Arc::new(github::GitHub),
         Arc::new(gong::Gong),
+        Arc::new(intercom::Intercom),
         Arc::new(redmine::Redmine),
         Arc::new(servicenow::ServiceNow),
     ]

@@ -1,0 +1,183 @@
+//! Intercom's way of speaking: a search without an order, times as numbers, parts without the first message, deletions in a
+//! list of their own, a merged conversation that only links the one that stays.
+
+use std::sync::Arc;
+
+use groundswell::connectors::engine::{Credentials, FieldPath, System};
+use groundswell::connectors::intercom;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::tickets::{By, Comment, Expected, Ticket, Tickets};
+
+/// Rows of a page, whatever is asked for.
+const ROWS: usize = 2;
+
+/// Parts that a conversation shows, as 500 there.
+const PARTS: usize = 5;
+
+pub struct Intercom;
+
+impl Dialect for Intercom {
+    fn name(&self) -> &'static str {
+        "intercom"
+    }
+
+    fn system(&self, url: &Url) -> Arc<dyn System> {
+        let credentials = Credentials::bearer(SECRET.to_owned().into());
+        let mut settings = super::settings(url, credentials, &intercom::KIND.usual, 2);
+        settings.category = Some(FieldPath::new("custom_attributes.Reason"));
+        Arc::new(intercom::Intercom::new(settings))
+    }
+
+    fn powers(&self) -> Powers {
+        Powers {
+            deletions: Deletions::Told,
+            merges: true,
+            categories: true,
+            reopens: true,
+        }
+    }
+
+    fn is_allowed(&self, asked: &Asked) -> bool {
+        assert_eq!(asked.headers["intercom-version"], "2.16");
+        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+    }
+
+    fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
+        match (asked.method.as_str(), asked.path.as_str()) {
+            ("POST", "/conversations/search") => return search(tickets, asked),
+            ("POST", "/tickets/search") => {
+                return Reply::Json(
+                    json!({"type": "ticket.list", "tickets": [], "pages": {"type": "pages", "page": 1, "next": null}}),
+                );
+            }
+            ("GET", "/conversations/deleted") => return deleted(tickets, asked),
+            ("GET", "/calls") => {
+                return Reply::Json(
+                    json!({"type": "list", "data": [], "total_count": 0, "pages": {"page": 1, "total_pages": 0}}),
+                );
+            }
+            ("GET", "/me") => {
+                return Reply::Json(json!({"type": "admin", "app": {"id_code": "abc123"}}));
+            }
+            _ => {}
+        }
+        let id = asked
+            .between("/conversations/", "")
+            .and_then(|id| id.parse().ok());
+        match id.and_then(|id| tickets.find(id)) {
+            Some(ticket) if ticket.status != "deleted" => Reply::Json(whole(ticket)),
+            _ => Reply::Status(404),
+        }
+    }
+
+    fn expected(&self, _: &Ticket, usual: Expected) -> Expected {
+        let status = usual.status.map(|status| match status.as_str() {
+            "solved" | "closed" => "closed".to_owned(),
+            _ => "open".to_owned(),
+        });
+        Expected { status, ..usual }
+    }
+}
+
+/// Between two times, neither of which is in it; newest ids first, behind the last one of the page before.
+fn search(tickets: &Tickets, asked: &Asked) -> Reply {
+    let bound = |place: usize| {
+        let bound = &asked.body["query"]["value"][place];
+        assert_eq!(bound["field"], "updated_at");
+        bound["value"].as_i64().unwrap()
+    };
+    let (from, until) = (bound(0), bound(1));
+    let after = asked.body.pointer("/pagination/starting_after");
+    let after: u64 = after.map_or(u64::MAX, |after| after.as_str().unwrap().parse().unwrap());
+    let rows = tickets.listed().filter(|ticket| {
+        let at = ticket.updated_at.timestamp();
+        ticket.status != "deleted" && from < at && at < until && ticket.id < after
+    });
+    let mut rows: Vec<&Ticket> = rows.collect();
+    rows.reverse();
+    let has_more = rows.len() > ROWS;
+    rows.truncate(ROWS);
+    let next = rows
+        .last()
+        .filter(|_| has_more)
+        .map(|last| json!({"page": 2, "starting_after": last.id.to_string()}));
+    let rows: Vec<Value> = rows
+        .into_iter()
+        .map(|ticket| json!({"type": "conversation", "id": ticket.id.to_string(), "updated_at": ticket.updated_at.timestamp()}))
+        .collect();
+    Reply::Json(
+        json!({"type": "conversation.list", "conversations": rows, "total_count": 99, "pages": {"type": "pages", "next": next}}),
+    )
+}
+
+fn deleted(tickets: &Tickets, asked: &Asked) -> Reply {
+    let mut rows: Vec<&Ticket> = tickets
+        .listed()
+        .filter(|ticket| ticket.status == "deleted")
+        .collect();
+    rows.sort_by_key(|ticket| (std::cmp::Reverse(ticket.updated_at), ticket.id));
+    let page = asked.number("page", 1);
+    let pages = rows.len().div_ceil(ROWS);
+    let rows = rows.into_iter().skip((page - 1) * ROWS).take(ROWS);
+    let rows: Vec<Value> = rows
+        .map(|ticket| json!({"id": ticket.id.to_string(), "deleted_at": ticket.updated_at.timestamp(), "metrics_retained": true}))
+        .collect();
+    Reply::Json(
+        json!({"type": "conversation.list", "conversations": rows, "pages": {"page": page, "total_pages": pages}}),
+    )
+}
+
+fn whole(ticket: &Ticket) -> Value {
+    let first = &ticket.comments[0];
+    let mut parts: Vec<Value> = ticket.comments[1..]
+        .iter()
+        .enumerate()
+        .map(|(place, one)| part(ticket, place, one))
+        .collect();
+    let links: Vec<Value> = ticket
+        .merged_into
+        .iter()
+        .map(|into| json!({"type": "conversation", "id": into.to_string()}))
+        .collect();
+    if ticket.merged_into.is_some() {
+        parts.push(json!({"id": "m", "part_type": "merged_conversation", "body": null, "created_at": ticket.updated_at.timestamp(),
+            "author": {"type": "bot"}}));
+    }
+    let counted = parts.len();
+    parts.drain(..counted.saturating_sub(PARTS));
+    let is_closed = matches!(ticket.status, "solved" | "closed");
+    json!({
+        "type": "conversation", "id": ticket.id.to_string(), "title": null,
+        "created_at": if ticket.is_broken { Value::Null } else { Value::from(ticket.created_at.timestamp()) },
+        "updated_at": ticket.updated_at.timestamp(), "state": if is_closed { "closed" } else { "open" }, "open": !is_closed,
+        "priority": "not_priority", "tags": {"type": "tag.list", "tags": []}, "custom_attributes": {"Reason": ticket.category},
+        "contacts": {"contacts": [{"id": ticket.requester.to_string(), "external_id": null}]},
+        "source": {"type": "conversation", "subject": ticket.subject, "body": first.text, "author": author(ticket, first)},
+        "statistics": {"count_reopens": ticket.reopens, "count_conversation_parts": counted,
+            "last_close_at": is_closed.then(|| ticket.updated_at.timestamp())},
+        "linked_objects": {"type": "list", "data": links},
+        "conversation_parts": {"total_count": parts.len(), "conversation_parts": parts},
+    })
+}
+
+fn part(ticket: &Ticket, place: usize, comment: &Comment) -> Value {
+    let kind = if comment.by == By::Note {
+        "note"
+    } else {
+        "comment"
+    };
+    json!({
+        "id": (ticket.id * 1_000 + place as u64).to_string(), "part_type": kind, "body": comment.text,
+        "created_at": comment.at.timestamp(), "author": author(ticket, comment), "redacted": false,
+    })
+}
+
+fn author(ticket: &Ticket, comment: &Comment) -> Value {
+    match comment.by {
+        By::Customer => json!({"type": "user", "id": ticket.requester.to_string(), "name": "Anna"}),
+        _ => json!({"type": "admin", "id": "900", "name": "Tom"}),
+    }
+}
