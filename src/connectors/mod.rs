@@ -16,6 +16,7 @@ pub mod github;
 pub mod gong;
 pub mod hook;
 pub mod http;
+pub mod hubspot;
 pub mod imap;
 pub mod intercom;
 mod json;
@@ -261,6 +262,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &front::KIND,
     &github::KIND,
     &gong::KIND,
+    &hubspot::KIND,
     &intercom::KIND,
     &redmine::KIND,
     &servicenow::KIND,

@@ -400,6 +400,7 @@ contracts!(
     front,
     github,
     gong,
+    hubspot,
     intercom,
     redmine,
     servicenow,

@@ -8,6 +8,7 @@ mod freshdesk;
 mod front;
 mod github;
 mod gong;
+mod hubspot;
 mod intercom;
 mod redmine;
 mod servicenow;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(front::Front),
         Arc::new(github::GitHub),
         Arc::new(gong::Gong),
+        Arc::new(hubspot::HubSpot),
         Arc::new(intercom::Intercom),
         Arc::new(redmine::Redmine),
         Arc::new(servicenow::ServiceNow),
