@@ -3,6 +3,7 @@
 //!
 //! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
 
+mod adf;
 pub mod aircall;
 pub mod chatwoot;
 pub mod date;
@@ -19,6 +20,7 @@ pub mod http;
 pub mod hubspot;
 pub mod imap;
 pub mod intercom;
+pub mod jira;
 mod json;
 pub mod kinds;
 pub mod redmine;
@@ -264,6 +266,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &gong::KIND,
     &hubspot::KIND,
     &intercom::KIND,
+    &jira::KIND,
     &redmine::KIND,
     &servicenow::KIND,
     &zendesk::KIND,

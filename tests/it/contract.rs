@@ -402,6 +402,7 @@ contracts!(
     gong,
     hubspot,
     intercom,
+    jira,
     redmine,
     servicenow,
 );

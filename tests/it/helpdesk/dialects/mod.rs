@@ -10,6 +10,7 @@ mod github;
 mod gong;
 mod hubspot;
 mod intercom;
+mod jira;
 mod redmine;
 mod servicenow;
 
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(gong::Gong),
         Arc::new(hubspot::HubSpot),
         Arc::new(intercom::Intercom),
+        Arc::new(jira::Jira),
         Arc::new(redmine::Redmine),
         Arc::new(servicenow::ServiceNow),
     ]

@@ -1,0 +1,521 @@
+//! Jira Service Management: issues by the time of their last change, each with its comments and its history.
+//!
+//! Facts (developer.atlassian.com): a date without an offset is read in the account's time zone, so milliseconds since 1970
+//! are asked for; the search lags behind by seconds to minutes, so the overlap must cover it; it must be bounded, so projects
+//! are named; an upper bound would hide an issue that changes again and again; nothing tells of deletions; an issue that
+//! moves changes its key, not its id.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::engine::{
+    Api, Credentials, Follow, Kind, Paging, Place, Read, Request, Seen, Setting, Settings, Span,
+    Stream, System, Touched, Usual, word, words,
+};
+use super::hook::{Scheme, Signature};
+use super::http::Failure;
+use super::{adf, json};
+use crate::model::{Author, Conversation, Message, Record, SourceId, Text, Visibility};
+use crate::section::Section;
+
+/// Jira Service Management in the table of systems.
+pub const KIND: Kind = Kind {
+    name: "jira",
+    title: "Jira Service Management",
+    settings: &[
+        Setting::list(
+            "projects",
+            "the keys of the service projects, as a list, such as [\"HELP\"]",
+        ),
+        Setting::needed(
+            "email",
+            "the mail address of the account that the API token belongs to",
+        ),
+        Setting::secret(
+            "token",
+            "the API token of that account (id.atlassian.com, Security)",
+        ),
+    ],
+    read,
+    usual: Usual {
+        category: "issuetype",
+        sweep_days: 7,
+        ..Usual::like("https://example.atlassian.net")
+    },
+};
+
+/// Everything but the lists that are read by themselves.
+const FIELDS: [&str; 4] = ["*all", "-comment", "-worklog", "-attachment"];
+
+/// Ids alone come in long pages.
+const SWEEP_ROWS: u32 = 1_000;
+
+/// One Jira site.
+#[derive(Debug)]
+pub struct Jira {
+    settings: Settings,
+    projects: Vec<String>,
+}
+
+fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
+    let hint = "name the variable that holds the API token, such as token_env = \"JIRA_TOKEN\"";
+    let email = section.required_text("email", "give the mail address that the token belongs to");
+    settings.credentials = Credentials::basic(email, section.secret("token", hint));
+    let projects = section.list("projects");
+    let is_key = |key: &String| {
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if projects.is_empty() || !projects.iter().all(is_key) {
+        let hint = "give the keys of the service projects, such as projects = [\"HELP\"]";
+        section.problem(
+            "projects",
+            "is missing or has something that is no project key",
+            hint,
+        );
+    }
+    Arc::new(Jira::new(settings, projects))
+}
+
+impl Jira {
+    /// A site with these settings.
+    pub fn new(settings: Settings, projects: Vec<String>) -> Self {
+        Self { settings, projects }
+    }
+
+    /// A site at an address, with the usual settings.
+    pub fn at(
+        source: &str,
+        url: url::Url,
+        email: &str,
+        token: SecretString,
+        projects: &[&str],
+    ) -> Self {
+        let (source, credentials) = (
+            SourceId(source.to_owned()),
+            Credentials::basic(email, token),
+        );
+        let projects = projects.iter().map(|key| (*key).to_owned()).collect();
+        Self::new(
+            Settings::new(source, url, credentials, &KIND.usual),
+            projects,
+        )
+    }
+
+    /// JQL that bounds a search to our projects.
+    fn bound(&self) -> String {
+        let keys: Vec<String> = self
+            .projects
+            .iter()
+            .map(|key| format!("\"{key}\""))
+            .collect();
+        format!("project in ({})", keys.join(", "))
+    }
+
+    async fn issue<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
+        let fetched;
+        let issue = match seen
+            .row
+            .filter(|row| row.pointer("/fields/created").is_some())
+        {
+            Some(row) => row,
+            None => {
+                let one =
+                    Request::get(format!("rest/api/3/issue/{id}")).with("fields", FIELDS.join(","));
+                fetched = api.get(one).await?;
+                &fetched
+            }
+        };
+        let project = issue
+            .pointer("/fields/project")
+            .and_then(|project| json::text(project, "key"));
+        let is_ours = project.is_none_or(|key| {
+            self.projects
+                .iter()
+                .any(|ours| ours.eq_ignore_ascii_case(&key))
+        });
+        if !is_ours {
+            let at = issue
+                .get("fields")
+                .and_then(|fields| json::time(fields, "updated"));
+            let (key, at) = (self.settings.key(id), at.unwrap_or(api.now));
+            return Ok(Read::Record(Record::Deleted { key, at }));
+        }
+        let comments = comments(api, id).await?;
+        let history =
+            Request::get(format!("rest/api/3/issue/{id}/changelog")).with("maxResults", 100);
+        let pages = Paging::TokenInUrl {
+            at: "/nextPage",
+            name: "startAt",
+        };
+        let history = api.all(history, pages, "/values").await?;
+        let feedback = if is_done(issue) {
+            let feedback = Request::get(format!("rest/servicedeskapi/request/{id}/feedback"));
+            api.optional(feedback).await?.unwrap_or_default()
+        } else {
+            Value::Null
+        };
+        Ok(
+            match conversation(issue, &comments, &history, &feedback, &self.settings) {
+                Ok(mut conversation) => {
+                    let key = json::text(issue, "key").unwrap_or_else(|| id.to_owned());
+                    conversation.url = Some(api.link(&format!("browse/{key}")));
+                    Read::Record(Record::Conversation(Box::new(conversation)))
+                }
+                Err(reason) => Read::Broken(reason),
+            },
+        )
+    }
+}
+
+/// All comments; most issues have one page of them, which one request shows.
+async fn comments(api: Api<'_>, id: &str) -> Result<Vec<Value>, Failure> {
+    let list = Request::get(format!("rest/api/3/issue/{id}/comment"))
+        .with("maxResults", 100)
+        .with("orderBy", "created")
+        .with("expand", "properties");
+    let first = api.get(list.clone().with("startAt", 0)).await?;
+    let rows = json::list(&first, "comments");
+    let total = json::number(&first, "total").unwrap_or(u64::MAX);
+    if total <= rows.len() as u64 {
+        return Ok(rows.to_vec());
+    }
+    let pages = Paging::Offset {
+        to: Place::Query("startAt"),
+    };
+    api.all(list, pages, "/comments").await
+}
+
+impl System for Jira {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        let pages = Paging::Token {
+            at: "/nextPageToken",
+            to: Place::Body("/nextPageToken"),
+            over: "/isLast",
+        };
+        let mut streams = vec![Stream::new("issues", Follow::Since, pages, "/issues")];
+        if !self.settings.sweep.is_zero() {
+            let follow = Follow::Sweep {
+                every: self.settings.sweep,
+                prefix: "",
+            };
+            streams.push(Stream::new("all", follow, pages, "/issues"));
+        }
+        streams
+    }
+
+    fn list(&self, stream: &Stream, span: &Span) -> Request {
+        let bound = self.bound();
+        let body = if stream.name == "issues" {
+            let since = span.from.timestamp_millis();
+            json!({
+                "jql": format!("{bound} AND updated >= {since} ORDER BY updated ASC, id ASC"),
+                "fields": FIELDS,
+                "maxResults": self.settings.page_records,
+            })
+        } else {
+            let jql = format!("{bound} ORDER BY id ASC");
+            json!({"jql": jql, "fields": ["id"], "maxResults": SWEEP_ROWS})
+        };
+        Request::post("rest/api/3/search/jql", body)
+    }
+
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        let id = json::text(row, "id").ok_or("the issue has no id")?;
+        if stream.name != "issues" {
+            return Ok(Some(Touched::new(id, None)));
+        }
+        let at = row
+            .get("fields")
+            .and_then(|fields| json::time(fields, "updated"));
+        Ok(Some(Touched::new(
+            id,
+            Some(at.ok_or("updated is missing or not a date-time")?),
+        )))
+    }
+
+    fn read<'a>(
+        &'a self,
+        api: Api<'a>,
+        id: &'a str,
+        seen: Seen<'a>,
+    ) -> BoxFuture<'a, Result<Read, Failure>> {
+        Box::pin(self.issue(api, id, seen))
+    }
+
+    fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let jql = format!("{} ORDER BY updated DESC", self.bound());
+            let body = json!({"jql": jql, "fields": FIELDS, "maxResults": 20});
+            let search = Request::post("rest/api/3/search/jql", body);
+            let rows = api.all(search, Paging::Whole, "/issues").await?;
+            if rows.is_empty() {
+                let keys = self.projects.join(", ");
+                return Ok(vec![format!(
+                    "no issue in {keys}: the account may not browse these projects"
+                )]);
+            }
+            let rows: Vec<Value> = rows
+                .iter()
+                .filter_map(|row| row.get("fields").cloned())
+                .collect();
+            Ok(self.settings.remarks(&rows))
+        })
+    }
+
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        // For the feedback of customers.
+        vec![("x-experimentalapi", "opt-in".to_owned())]
+    }
+
+    fn right(&self) -> &'static str {
+        "the account of the token needs the permission to browse the project, and must be an agent to see internal comments"
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        Some(Signature {
+            header: "x-hub-signature",
+            prefix: "sha256=",
+            scheme: Scheme::Sha256Hex,
+            time: None,
+        })
+    }
+}
+
+fn is_done(issue: &Value) -> bool {
+    let category = issue
+        .pointer("/fields/status/statusCategory/key")
+        .and_then(Value::as_str);
+    category == Some("done")
+}
+
+/// An issue with its comments, or why it makes no sense.
+fn conversation(
+    issue: &Value,
+    comments: &[Value],
+    history: &[Value],
+    feedback: &Value,
+    settings: &Settings,
+) -> Result<Conversation, String> {
+    let id = json::text(issue, "id").ok_or("the issue has no id")?;
+    let fields = issue.get("fields").ok_or("the issue has no fields")?;
+    let time = |name: &str| json::time(fields, name);
+    let created_at = time("created").ok_or("created is missing or not a date-time")?;
+    let mut conversation = Conversation::new(settings.key(id), created_at);
+    conversation.updated_at = time("updated").ok_or("updated is missing or not a date-time")?;
+    conversation.subject = Text::new(json::text(fields, "summary").unwrap_or_default());
+    conversation.status = fields.get("status").and_then(word);
+    conversation.priority = fields.get("priority").and_then(word);
+    settings.choose(&mut conversation, fields);
+    conversation.tags = words(fields, "labels");
+    let reporter = fields
+        .get("reporter")
+        .and_then(|reporter| json::text(reporter, "accountId"));
+    let changed = time("statuscategorychangedate").filter(|_| is_done(issue));
+    conversation.closed_at = time("resolutiondate").or(changed);
+    conversation.reopens = reopens(history);
+    conversation.csat = rating(feedback);
+    conversation.messages = messages(fields, comments, reporter.as_deref(), created_at);
+    conversation.requester = reporter;
+    conversation.attributes = attributes(issue, fields);
+    Ok(conversation)
+}
+
+fn messages(
+    fields: &Value,
+    comments: &[Value],
+    reporter: Option<&str>,
+    created_at: DateTime<Utc>,
+) -> Vec<Message> {
+    let first = fields
+        .get("description")
+        .and_then(adf::to_text)
+        .map(|text| Message {
+            at: Some(created_at),
+            author: Author::Customer,
+            visibility: Visibility::Public,
+            text: Text::new(text),
+        });
+    let comments = comments.iter().filter_map(|comment| {
+        let text = comment.get("body").and_then(adf::to_text)?;
+        Some(Message {
+            at: json::time(comment, "created"),
+            author: author(comment, reporter),
+            visibility: visibility(comment),
+            text: Text::new(text),
+        })
+    });
+    let mut messages: Vec<Message> = first.into_iter().chain(comments).collect();
+    messages.sort_by_key(|message| message.at);
+    messages
+}
+
+fn author(comment: &Value, reporter: Option<&str>) -> Author {
+    let writer = comment.get("author").unwrap_or(&Value::Null);
+    match json::text(writer, "accountType").as_deref() {
+        Some("customer") => Author::Customer,
+        Some("app") => Author::System,
+        // People of the company ask for help, too.
+        Some(_) if reporter.is_some() && json::text(writer, "accountId").as_deref() == reporter => {
+            Author::Customer
+        }
+        Some(_) => Author::Agent,
+        None => Author::System,
+    }
+}
+
+fn visibility(comment: &Value) -> Visibility {
+    let flag = comment.get("jsdPublic").and_then(Value::as_bool);
+    let properties = json::list(comment, "properties").iter();
+    let is_internal = properties
+        .filter(|one| json::text(one, "key").as_deref() == Some("sd.public.comment"))
+        .filter_map(|one| one.pointer("/value/internal"))
+        .any(|internal| json::plain(internal).as_deref() == Some("true"));
+    if is_internal || flag == Some(false) {
+        Visibility::Internal
+    } else {
+        Visibility::Public
+    }
+}
+
+/// A reopened issue loses its resolution; where a workflow sets none, it has a status of that name.
+fn reopens(history: &[Value]) -> u32 {
+    let items = || history.iter().flat_map(|entry| json::list(entry, "items"));
+    let of = |item: &&Value, field: &str| json::text(item, "field").as_deref() == Some(field);
+    let cleared = items()
+        .filter(|item| of(item, "resolution"))
+        .filter(|item| json::text(item, "from").is_some() && json::text(item, "to").is_none());
+    let named = items().filter(|item| of(item, "status")).filter(|item| {
+        json::text(item, "toString").is_some_and(|name| name.eq_ignore_ascii_case("reopened"))
+    });
+    u32::try_from(cleared.count().max(named.count())).unwrap_or(u32::MAX)
+}
+
+/// 1 … 5.
+fn rating(feedback: &Value) -> Option<f64> {
+    let stars = feedback.get("rating")?.as_f64()?;
+    (1.0..=5.0).contains(&stars).then_some((stars - 1.0) / 4.0)
+}
+
+fn attributes(issue: &Value, fields: &Value) -> BTreeMap<String, String> {
+    let own = ["project", "issuetype", "components", "resolution"];
+    let own = own
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), word(fields.get(name)?)?)));
+    let key = json::text(issue, "key").map(|key| ("key".to_owned(), key));
+    own.chain(key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::engine::FieldPath;
+
+    fn jira() -> Jira {
+        let url = "https://site.test".parse().unwrap();
+        Jira::at(
+            "desk",
+            url,
+            "a@example.org",
+            "t".to_owned().into(),
+            &["HELP", "OPS"],
+        )
+    }
+
+    fn fixture(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_search_is_bounded_and_asks_in_milliseconds() {
+        let jira = jira();
+        let span = Span {
+            from: "2026-03-02T09:00:00Z".parse().unwrap(),
+            until: "2026-03-03T09:00:00Z".parse().unwrap(),
+            after: None,
+        };
+        let jql =
+            |stream: usize| jira.list(&jira.streams()[stream], &span).body.unwrap()["jql"].clone();
+        let expected = "project in (\"HELP\", \"OPS\") AND updated >= 1772442000000 ORDER BY updated ASC, id ASC";
+        assert_eq!(jql(0), json!(expected));
+        assert_eq!(
+            jql(1),
+            json!("project in (\"HELP\", \"OPS\") ORDER BY id ASC")
+        );
+    }
+
+    #[test]
+    fn an_issue_is_read_with_its_comments_and_its_history() {
+        let issue = fixture(include_str!("../../tests/fixtures/jira/issue.json"));
+        let comments = fixture(include_str!("../../tests/fixtures/jira/comments.json"));
+        let history = fixture(include_str!("../../tests/fixtures/jira/changelog.json"));
+        let mut settings = jira().settings;
+        settings.category = Some(FieldPath::new("customfield_10010.requestType"));
+        settings.account = Some(FieldPath::new("customfield_10002"));
+        let (comments, history) = (
+            json::list(&comments, "comments"),
+            json::list(&history, "values"),
+        );
+        let read =
+            conversation(&issue, comments, history, &json!({"rating": 5}), &settings).unwrap();
+        assert_eq!(read.key.id, "10042");
+        assert_eq!(read.category.as_deref(), Some("Report an outage"));
+        assert_eq!(read.account.as_deref(), Some("Nordwind"));
+        assert_eq!(
+            (read.status.as_deref(), read.priority.as_deref()),
+            (Some("Resolved"), Some("High"))
+        );
+        assert_eq!((read.reopens, read.csat), (1, Some(1.0)));
+        assert_eq!(
+            read.closed_at,
+            Some("2026-03-02T12:00:00Z".parse().unwrap())
+        );
+        assert_eq!(read.attributes["key"], "HELP-42");
+        let messages: Vec<_> = read
+            .messages
+            .iter()
+            .map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "The gateway is down\nsince noon."
+                ),
+                (
+                    Author::System,
+                    Visibility::Public,
+                    "We received your request."
+                ),
+                (Author::Agent, Visibility::Internal, "@Tom please look."),
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "It is back, and down again."
+                ),
+                (Author::Agent, Visibility::Public, "A cable was loose."),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_issue_without_its_times_makes_no_sense() {
+        let settings = jira().settings;
+        for issue in [
+            json!({"id": "1"}),
+            json!({"id": "1", "fields": {"created": "2026-03-02T09:00:00.000+0000"}}),
+        ] {
+            assert!(conversation(&issue, &[], &[], &Value::Null, &settings).is_err());
+        }
+    }
+}
