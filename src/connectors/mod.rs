@@ -25,6 +25,7 @@ mod json;
 pub mod kinds;
 pub mod redmine;
 pub mod request_tracker;
+pub mod salesforce;
 pub mod servicenow;
 pub mod vault;
 pub mod zendesk;
@@ -268,6 +269,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &intercom::KIND,
     &jira::KIND,
     &redmine::KIND,
+    &salesforce::KIND,
     &servicenow::KIND,
     &zendesk::KIND,
 ];

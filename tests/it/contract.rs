@@ -404,5 +404,6 @@ contracts!(
     intercom,
     jira,
     redmine,
+    salesforce,
     servicenow,
 );

@@ -12,6 +12,7 @@ mod hubspot;
 mod intercom;
 mod jira;
 mod redmine;
+mod salesforce;
 mod servicenow;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(intercom::Intercom),
         Arc::new(jira::Jira),
         Arc::new(redmine::Redmine),
+        Arc::new(salesforce::Salesforce),
         Arc::new(servicenow::ServiceNow),
     ]
 }
