@@ -15,6 +15,7 @@ pub mod freshdesk;
 pub mod front;
 pub mod github;
 pub mod gong;
+pub mod help_scout;
 pub mod hook;
 pub mod http;
 pub mod hubspot;
@@ -265,6 +266,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &front::KIND,
     &github::KIND,
     &gong::KIND,
+    &help_scout::KIND,
     &hubspot::KIND,
     &intercom::KIND,
     &jira::KIND,

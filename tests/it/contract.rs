@@ -400,6 +400,7 @@ contracts!(
     front,
     github,
     gong,
+    help_scout,
     hubspot,
     intercom,
     jira,

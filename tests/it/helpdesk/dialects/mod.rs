@@ -8,6 +8,7 @@ mod freshdesk;
 mod front;
 mod github;
 mod gong;
+mod help_scout;
 mod hubspot;
 mod intercom;
 mod jira;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(front::Front),
         Arc::new(github::GitHub),
         Arc::new(gong::Gong),
+        Arc::new(help_scout::HelpScout),
         Arc::new(hubspot::HubSpot),
         Arc::new(intercom::Intercom),
         Arc::new(jira::Jira),
