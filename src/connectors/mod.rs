@@ -29,6 +29,7 @@ pub mod request_tracker;
 pub mod salesforce;
 pub mod servicenow;
 pub mod vault;
+pub mod zammad;
 pub mod zendesk;
 
 use std::sync::Arc;
@@ -273,6 +274,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &redmine::KIND,
     &salesforce::KIND,
     &servicenow::KIND,
+    &zammad::KIND,
     &zendesk::KIND,
 ];
 

@@ -407,4 +407,5 @@ contracts!(
     redmine,
     salesforce,
     servicenow,
+    zammad,
 );

@@ -15,6 +15,7 @@ mod jira;
 mod redmine;
 mod salesforce;
 mod servicenow;
+mod zammad;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Arc<dyn Dialect>> {
         Arc::new(redmine::Redmine),
         Arc::new(salesforce::Salesforce),
         Arc::new(servicenow::ServiceNow),
+        Arc::new(zammad::Zammad),
     ]
 }
 
