@@ -332,6 +332,8 @@ async fn doctor_finds_nothing_wrong_where_nothing_is() {
             "{name}"
         );
     }
+}
+
 /// Only the newest parts of a conversation come; those that came before must not go.
 #[tokio::test]
 async fn a_conversation_that_outgrows_what_is_shown_of_it_keeps_its_middle() {

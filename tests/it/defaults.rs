@@ -66,7 +66,7 @@ fn the_examples_are_right() {
             config.destinations.len(),
             config.digests.len()
         ),
-        (14, 8, 1)
+        (20, 8, 1)
     );
 }
 
