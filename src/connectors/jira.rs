@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::engine::{
@@ -20,7 +19,7 @@ use super::engine::{
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::{adf, json};
-use crate::model::{Author, Conversation, Message, Record, SourceId, Text, Visibility};
+use crate::model::{Author, Conversation, Message, Record, Text, Visibility};
 use crate::section::Section;
 
 /// Jira Service Management in the table of systems.
@@ -85,25 +84,6 @@ impl Jira {
     /// A site with these settings.
     pub fn new(settings: Settings, projects: Vec<String>) -> Self {
         Self { settings, projects }
-    }
-
-    /// A site at an address, with the usual settings.
-    pub fn at(
-        source: &str,
-        url: url::Url,
-        email: &str,
-        token: SecretString,
-        projects: &[&str],
-    ) -> Self {
-        let (source, credentials) = (
-            SourceId(source.to_owned()),
-            Credentials::basic(email, token),
-        );
-        let projects = projects.iter().map(|key| (*key).to_owned()).collect();
-        Self::new(
-            Settings::new(source, url, credentials, &KIND.usual),
-            projects,
-        )
     }
 
     /// JQL that bounds a search to our projects.
@@ -421,12 +401,12 @@ mod tests {
 
     fn jira() -> Jira {
         let url = "https://site.test".parse().unwrap();
-        Jira::at(
-            "desk",
-            url,
-            "a@example.org",
-            "t".to_owned().into(),
-            &["HELP", "OPS"],
+        let credentials = Credentials::basic("a@example.org", "t".to_owned().into());
+        let source = crate::model::SourceId::from("desk");
+        let projects = ["HELP", "OPS"].map(str::to_owned).into();
+        Jira::new(
+            Settings::new(source, url, credentials, &KIND.usual),
+            projects,
         )
     }
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, TimeDelta};
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -22,7 +21,6 @@ use super::engine::{
 };
 use super::http::Failure;
 use super::json;
-use crate::model::SourceId;
 use crate::section::Section;
 use record::{CALL, Stage};
 
@@ -91,12 +89,6 @@ impl HubSpot {
             has_threads,
             stages,
         }
-    }
-
-    /// An account at an address, with the usual settings.
-    pub fn at(source: &str, url: url::Url, token: SecretString) -> Self {
-        let (source, credentials) = (SourceId(source.to_owned()), Credentials::bearer(token));
-        Self::new(Settings::new(source, url, credentials, &KIND.usual), true)
     }
 }
 
@@ -253,11 +245,10 @@ mod tests {
     use super::*;
 
     pub fn hubspot() -> HubSpot {
-        HubSpot::at(
-            "desk",
-            "https://api.hubapi.test".parse().unwrap(),
-            "t".to_owned().into(),
-        )
+        let url = "https://api.hubapi.test".parse().unwrap();
+        let credentials = Credentials::bearer("t".to_owned().into());
+        let source = crate::model::SourceId::from("desk");
+        HubSpot::new(Settings::new(source, url, credentials, &KIND.usual), true)
     }
 
     #[test]

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -22,7 +21,7 @@ use super::engine::{
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::json;
-use crate::model::{Record, SourceId};
+use crate::model::Record;
 use crate::section::Section;
 use record::{CALL, TICKET};
 
@@ -77,12 +76,6 @@ impl Intercom {
     pub fn new(settings: Settings) -> Self {
         let app = OnceCell::new();
         Self { settings, app }
-    }
-
-    /// A workspace at another address, as the European and the Australian ones have.
-    pub fn at(source: &str, url: url::Url, token: SecretString) -> Self {
-        let (source, credentials) = (SourceId(source.to_owned()), Credentials::bearer(token));
-        Self::new(Settings::new(source, url, credentials, &KIND.usual))
     }
 
     async fn record<'a>(
@@ -332,11 +325,10 @@ mod tests {
     use super::*;
 
     pub fn intercom() -> Intercom {
-        Intercom::at(
-            "desk",
-            "https://api.intercom.test".parse().unwrap(),
-            "t".to_owned().into(),
-        )
+        let url = "https://api.intercom.test".parse().unwrap();
+        let credentials = Credentials::bearer("t".to_owned().into());
+        let source = crate::model::SourceId::from("desk");
+        Intercom::new(Settings::new(source, url, credentials, &KIND.usual))
     }
 
     #[test]
