@@ -294,7 +294,7 @@ fn every_mistake_of_a_configuration_is_told_at_once() {
     assert_eq!((said.code, said.out.as_str()), (2, ""));
     insta::assert_snapshot!(said.err, @r#"
     colour: is not a known setting
-        known here: answers, data_dir, database, destinations, digest, digests, discovery, embed, ingest, report, sources, time_zone, topics, trend, web, week_start
+        known here: answers, data_dir, database, destinations, digest, digests, discovery, embed, ingest, report, seal_key, seal_key_env, seal_key_file, sources, time_zone, topics, trend, web, week_start
     destinations[0].kind: "pigeon" is not known
         give one of console, file, webhook, mail, slack, teams, matrix
     digests[0].cadence: "hourly" is not known

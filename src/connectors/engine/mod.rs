@@ -148,6 +148,9 @@ impl Engine {
                 .is_some_and(|walk| walk.is_done)
         });
         page.complete_until = page.is_last.then(|| now - settings.overlap);
+        if page.is_last {
+            state.whole = Whole::default();
+        }
         page.next = write(&state);
         Ok(page)
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -118,6 +118,13 @@ impl Engine {
         if next.is_some() && next.as_ref() == walk.position() {
             let reason = format!("{}: the page repeats, it leads back to itself", stream.name);
             return Err(PullError::Malformed(reason));
+        }
+        if stream.follow == Follow::Since && is_older(&touched, walk.span(api.now).from) {
+            let reason = format!(
+                "{}: the page repeats, its rows are older than asked for",
+                stream.name
+            );
+            return Err(PullError::Transient(reason));
         }
         if stream.is_sweep() {
             page.sweep = Some(swept(
@@ -329,6 +336,13 @@ impl Engine {
             id: id.to_owned(),
         }
     }
+}
+
+/// Whether rows are surely older than what was asked for: the page is an answer to another question, and going on behind
+/// it would leave rows out. A minute is for coarse clocks.
+fn is_older(rows: &[(Touched, &Value)], from: DateTime<Utc>) -> bool {
+    let oldest = rows.iter().filter_map(|(row, _)| row.at).min();
+    oldest.is_some_and(|oldest| oldest < from - TimeDelta::minutes(1))
 }
 
 /// What a page of a walk over everything has seen.
