@@ -97,14 +97,7 @@ impl Engine {
         let Some(answer) = self.ask(api, stream, walk).await? else {
             return Ok(Page::at(Cursor(String::new())));
         };
-        let is_missing = !stream.items.is_empty() && answer.body.pointer(stream.items).is_none();
-        if is_missing && !stream.is_missing_empty && !stream.is_404_empty {
-            let reason = format!(
-                "{}: the answer has no list at {}",
-                stream.name, stream.items
-            );
-            return Err(PullError::Malformed(reason));
-        }
+        refuse_strange(stream, &answer)?;
         let rows = rows_of(&answer.body, stream.items)?;
         let mut page = Page::at(Cursor(String::new()));
         let touched = self.touched(stream, rows, &mut page);
@@ -336,6 +329,19 @@ impl Engine {
             id: id.to_owned(),
         }
     }
+}
+
+/// An answer without its list is about something else, unless that is how the server says that it is empty.
+fn refuse_strange(stream: &Stream, answer: &Answer) -> Result<(), PullError> {
+    let is_missing = !stream.items.is_empty() && answer.body.pointer(stream.items).is_none();
+    if is_missing && !stream.is_missing_empty && !stream.is_404_empty {
+        let reason = format!(
+            "{}: the answer has no list at {}",
+            stream.name, stream.items
+        );
+        return Err(PullError::Malformed(reason));
+    }
+    Ok(())
 }
 
 /// Whether rows are surely older than what was asked for: the page is an answer to another question, and going on behind
