@@ -60,14 +60,11 @@ fn the_examples_are_right() {
     let config = parse(&format!("[digest]\n{}", examples[start..].join("\n"))).unwrap();
     assert_eq!(config.digest.routing.routes[0].owner, "Anna");
     assert_eq!(config.digest.account_weights["Acme"], 3.0);
-    assert_eq!(
-        (
-            config.sources.len(),
-            config.destinations.len(),
-            config.digests.len()
-        ),
-        (20, 8, 1)
-    );
+    let blocks = |name: &str| examples.iter().filter(|line| **line == name).count();
+    assert_eq!(config.sources.len(), blocks("[[sources]]"));
+    assert_eq!(config.destinations.len(), blocks("[[destinations]]"));
+    assert_eq!(config.digests.len(), blocks("[[digests]]"));
+    assert!(config.sources.len() > 15 && config.destinations.len() == 8);
 }
 
 fn is_key(text: &str) -> bool {

@@ -1,22 +1,5 @@
 //! The dialects of the model helpdesk, one file for each vendor.
 
-mod aircall;
-mod chatwoot;
-mod dialpad;
-mod freshcaller;
-mod freshdesk;
-mod front;
-mod github;
-mod gong;
-mod help_scout;
-mod hubspot;
-mod intercom;
-mod jira;
-mod redmine;
-mod salesforce;
-mod servicenow;
-mod zammad;
-
 use std::sync::Arc;
 
 use groundswell::connectors::engine::{Credentials, Settings, Usual};
@@ -25,27 +8,43 @@ use url::Url;
 
 use super::dialect::Dialect;
 
-/// Every vendor that the contract is held with.
-pub fn all() -> Vec<Arc<dyn Dialect>> {
-    vec![
-        Arc::new(aircall::Aircall),
-        Arc::new(chatwoot::Chatwoot),
-        Arc::new(dialpad::Dialpad),
-        Arc::new(freshcaller::Freshcaller),
-        Arc::new(freshdesk::Freshdesk),
-        Arc::new(front::Front),
-        Arc::new(github::GitHub),
-        Arc::new(gong::Gong),
-        Arc::new(help_scout::HelpScout),
-        Arc::new(hubspot::HubSpot),
-        Arc::new(intercom::Intercom),
-        Arc::new(jira::Jira),
-        Arc::new(redmine::Redmine),
-        Arc::new(salesforce::Salesforce),
-        Arc::new(servicenow::ServiceNow),
-        Arc::new(zammad::Zammad),
-    ]
+/// Every vendor, for whatever is to be done with each: one more is one more line.
+macro_rules! each_dialect {
+    ($do:ident) => {
+        $do! {
+            aircall: Aircall,
+            chatwoot: Chatwoot,
+            dialpad: Dialpad,
+            freshcaller: Freshcaller,
+            freshdesk: Freshdesk,
+            front: Front,
+            github: GitHub,
+            gong: Gong,
+            help_scout: HelpScout,
+            hubspot: HubSpot,
+            intercom: Intercom,
+            jira: Jira,
+            redmine: Redmine,
+            salesforce: Salesforce,
+            servicenow: ServiceNow,
+            zammad: Zammad,
+        }
+    };
 }
+pub(crate) use each_dialect;
+
+macro_rules! declare {
+    ($($name:ident: $dialect:ident,)*) => {
+        $(mod $name;)*
+
+        /// Every vendor that the contract is held with.
+        pub fn all() -> Vec<Arc<dyn Dialect>> {
+            vec![$(Arc::new($name::$dialect)),*]
+        }
+    };
+}
+
+each_dialect!(declare);
 
 /// Settings for tests: small pages, no pacing, everything looked through often.
 fn settings(url: &Url, credentials: Credentials, usual: &Usual, page_records: u32) -> Settings {
