@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use groundswell::connectors::engine::{Credentials, Engine, Settings, System, Usual};
 use groundswell::connectors::vault::Vault;
-use groundswell::connectors::{Connector as _, Page, dialpad, front};
+use groundswell::connectors::{Connector as _, Page, dialpad, front, intercom};
 use groundswell::model::{Author, Conversation, Kind, Record, SourceId};
 use secrecy::SecretString;
 use url::Url;
@@ -107,6 +107,31 @@ async fn fronts_file_allows_what_is_asked() {
         "{page:?}"
     );
     for id in ["cnv_yo1kg5q", "evt_4ckcra8e"] {
+        assert_allowed(&engine.read_again(&[id.to_owned()], now()).await.unwrap());
+    }
+    let checked = engine.check(now()).await;
+    assert!(checked.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn intercoms_file_allows_what_is_asked() {
+    let file = "descriptions/2.16/api.intercom.io.yaml of github.com/intercom/Intercom-OpenAPI";
+    let Some(url) = lent("INTERCOM", file) else {
+        return;
+    };
+    let engine = engine(intercom::Intercom::new(settings(&url, &intercom::KIND.usual)));
+    // The file gives the same page again and again, so each list is asked once, from its start.
+    let mut cursor = None;
+    for _ in 0..6 {
+        match engine.pull(cursor.as_ref(), now()).await {
+            Ok(page) => {
+                assert_allowed(&page);
+                cursor = Some(page.next);
+            }
+            Err(error) => assert!(error.to_string().contains("repeats"), "{error}"),
+        }
+    }
+    for id in ["123", "ticket:123", "call:123"] {
         assert_allowed(&engine.read_again(&[id.to_owned()], now()).await.unwrap());
     }
     let checked = engine.check(now()).await;
