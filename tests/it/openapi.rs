@@ -119,7 +119,10 @@ async fn intercoms_file_allows_what_is_asked() {
     let Some(url) = lent("INTERCOM", file) else {
         return;
     };
-    let engine = engine(intercom::Intercom::new(settings(&url, &intercom::KIND.usual)));
+    let engine = engine(intercom::Intercom::new(settings(
+        &url,
+        &intercom::KIND.usual,
+    )));
     // The file gives the same page again and again, so each list is asked once, from its start.
     let mut cursor = None;
     for _ in 0..6 {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::looks::Looks;
@@ -233,7 +233,9 @@ impl Walk {
                 if !self.is_done && newest > self.from && stream.paging.moves() {
                     // Behind a time that fills pages by number, what follows it may have moved up unseen.
                     self.from = if was_counted {
-                        self.from.map(behind)
+                        self.from
+                            .zip(newest)
+                            .map(|(from, newest)| behind(from, newest))
                     } else {
                         newest
                     };
@@ -364,12 +366,12 @@ impl Walk {
     }
 }
 
-/// The next instant that a helpdesk's clock shows.
-fn behind(at: DateTime<Utc>) -> DateTime<Utc> {
-    at + if at.timestamp_subsec_nanos() == 0 {
-        TimeDelta::seconds(1)
+/// The next instant that the clock behind these stamps shows: most count whole seconds.
+fn behind(at: DateTime<Utc>, stamp: DateTime<Utc>) -> DateTime<Utc> {
+    if stamp.timestamp_subsec_nanos() == 0 {
+        at.trunc_subsecs(0) + TimeDelta::seconds(1)
     } else {
-        TimeDelta::milliseconds(1)
+        at + TimeDelta::milliseconds(1)
     }
 }
 
@@ -556,6 +558,31 @@ mod tests {
             token: Some("t".to_owned()),
         };
         walk.turn(stream, turned, None, at(now)).unwrap();
+    }
+
+    /// A start between two seconds must not be crept up on by milliseconds.
+    #[test]
+    fn a_start_between_two_ticks_of_their_clock_is_passed_at_once() {
+        let stream = Stream::new("since", Follow::Since, BY_NUMBER, "");
+        let mut walk = Walk::default();
+        let first = at(0) + TimeDelta::milliseconds(123);
+        walk.begin(&stream, first, OVERLAP, at(100));
+        walked(
+            &stream,
+            &mut walk,
+            &[(0, "a"), (0, "b")],
+            Some(Position::Offset(2)),
+            100,
+        );
+        assert_eq!(walk.position(), Some(&Position::Offset(2)));
+        walked(
+            &stream,
+            &mut walk,
+            &[(0, "c"), (3, "d")],
+            Some(Position::Offset(4)),
+            100,
+        );
+        assert_eq!((walk.span(at(100)).from, walk.position()), (at(1), None));
     }
 
     #[test]
