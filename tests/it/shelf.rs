@@ -54,7 +54,8 @@ impl Shelf {
             let outcome = self.pull(connector, now, 100).await;
             match outcome.failure {
                 None => {
-                    assert!(outcome.is_complete);
+                    let cursor = self.cursor().await;
+                    assert!(outcome.is_complete, "goes on and on: {cursor:?}");
                     return failures;
                 }
                 Some(failure) => {

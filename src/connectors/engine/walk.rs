@@ -228,18 +228,8 @@ impl Walk {
             }
             Follow::Since => {
                 self.is_done = self.position.is_none();
-                // Rows move to the end while pages are read, so a page by its number would leave some out: the next
-                // page begins at the newest time, unless all rows of this one share it.
-                if !self.is_done && newest > self.from && stream.paging.moves() {
-                    // Behind a time that fills pages by number, what follows it may have moved up unseen.
-                    self.from = if was_counted {
-                        self.from
-                            .zip(newest)
-                            .map(|(from, newest)| behind(from, newest))
-                    } else {
-                        newest
-                    };
-                    (self.position, self.pages) = (None, 0);
+                if !self.is_done && stream.paging.moves() {
+                    self.go_on_by_time(was_counted, newest);
                 }
             }
             Follow::Sweep { .. } => self.is_done = self.position.is_none(),
@@ -332,6 +322,22 @@ impl Walk {
             return Err(PullError::Malformed(reason));
         }
         Ok(())
+    }
+
+    /// Rows move to the end while pages are read, so a page by its number would leave some out: the next page begins at
+    /// the newest time, unless all rows of this one share it. Behind a time that fills pages by number, what follows it
+    /// may have moved up unseen.
+    fn go_on_by_time(&mut self, was_counted: bool, newest: Option<DateTime<Utc>>) {
+        let Some((from, newest)) = self.from.zip(newest).filter(|(from, newest)| newest > from)
+        else {
+            return;
+        };
+        self.from = Some(if was_counted {
+            behind(from, newest)
+        } else {
+            newest
+        });
+        (self.position, self.pages) = (None, 0);
     }
 
     /// Less at once: what is behind the newest row, or half of the window.
