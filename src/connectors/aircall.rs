@@ -18,7 +18,7 @@ use super::engine::{
 use super::http::Failure;
 use super::json;
 use crate::model::{
-    Author, Conversation, ConversationKey, Kind as What, Message, Record, Text, Visibility,
+    Author, Conversation, ConversationKey, Kind as What, Message, Text, Visibility,
 };
 use crate::section::Section;
 
@@ -101,14 +101,8 @@ impl Aircall {
                 .unwrap_or_default();
             heard.summary = api.optional(part("summary")).await?.unwrap_or_default();
         }
-        let key = ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        };
-        Ok(match conversation(key, call, &heard, &self.settings) {
-            Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-            Err(reason) => Read::Broken(reason),
-        })
+        let key = self.settings.key(id);
+        Ok(Read::from(conversation(key, call, &heard, &self.settings)))
     }
 }
 
@@ -314,10 +308,7 @@ mod tests {
 
     fn whole(call: &Value, heard: &Heard) -> Conversation {
         let aircall = aircall();
-        let key = ConversationKey {
-            source: aircall.settings.source.clone(),
-            id: "1".to_owned(),
-        };
+        let key = aircall.settings.key("1");
         conversation(key, call, heard, &aircall.settings).unwrap()
     }
 

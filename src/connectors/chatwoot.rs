@@ -19,7 +19,7 @@ use super::engine::{
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::json;
-use crate::model::{Author, Conversation, ConversationKey, Message, Record, Text, Visibility};
+use crate::model::{Author, Conversation, ConversationKey, Message, Text, Visibility};
 use crate::section::Section;
 
 /// Chatwoot in the table of systems.
@@ -108,13 +108,13 @@ impl Chatwoot {
         // Only newer versions have them.
         let events = Request::get(self.path(&format!("conversations/{id}/reporting_events")));
         let events = api.optional(events).await?.unwrap_or_default();
-        let key = self.key(id);
+        let key = self.settings.key(id);
         Ok(
             match conversation(key, one, &messages, &events, &self.settings) {
                 Ok(mut conversation) => {
                     let place = format!("app/accounts/{}/conversations/{id}", self.account_id);
                     conversation.url = Some(api.link(&place));
-                    Read::Record(Record::Conversation(Box::new(conversation)))
+                    Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
             },
@@ -140,13 +140,6 @@ impl Chatwoot {
             messages.extend_from_slice(page);
         }
         Ok(messages)
-    }
-
-    fn key(&self, id: &str) -> ConversationKey {
-        ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        }
     }
 }
 
@@ -403,7 +396,7 @@ mod tests {
     fn a_conversation_has_all_its_messages_but_no_activities() {
         let chatwoot = chatwoot();
         let found = conversation(
-            chatwoot.key("12"),
+            chatwoot.settings.key("12"),
             &conversations()[0],
             &all_messages(),
             &reporting_events(),
@@ -445,7 +438,7 @@ mod tests {
     fn an_open_conversation_without_events_has_no_end() {
         let chatwoot = chatwoot();
         let found = conversation(
-            chatwoot.key("13"),
+            chatwoot.settings.key("13"),
             &conversations()[1],
             &[],
             &Value::Null,

@@ -19,7 +19,7 @@ use super::engine::{
 use super::http::Failure;
 use super::json;
 use crate::model::{
-    Author, Conversation, ConversationKey, Kind as What, Message, Record, Text, Visibility,
+    Author, Conversation, ConversationKey, Kind as What, Message, Text, Visibility,
 };
 use crate::section::Section;
 
@@ -81,15 +81,12 @@ impl Dialpad {
         // Calls without Dialpad's listening have none.
         let transcript = Request::get(format!("api/v2/transcripts/{id}")).class("transcript");
         let transcript = api.optional(transcript).await?.unwrap_or_default();
-        let key = ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        };
+        let key = self.settings.key(id);
         Ok(
             match conversation(key, call, json::list(&transcript, "lines"), &self.settings) {
                 Ok(mut conversation) => {
                     conversation.url = Some(api.link(&format!("callhistory/callreview/{id}")));
-                    Read::Record(Record::Conversation(Box::new(conversation)))
+                    Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
             },
@@ -334,10 +331,7 @@ mod tests {
 
     fn whole(call: &Value, lines: &[Value]) -> Conversation {
         let dialpad = dialpad();
-        let key = ConversationKey {
-            source: dialpad.settings.source.clone(),
-            id: "1".to_owned(),
-        };
+        let key = dialpad.settings.key("1");
         conversation(key, call, lines, &dialpad.settings).unwrap()
     }
 

@@ -18,7 +18,7 @@ use super::engine::{
 use super::http::Failure;
 use super::json;
 use crate::model::{
-    Author, Conversation, ConversationKey, Kind as What, Message, Record, Text, Visibility,
+    Author, Conversation, ConversationKey, Kind as What, Message, Text, Visibility,
 };
 use crate::section::Section;
 
@@ -86,14 +86,8 @@ impl Freshcaller {
                 &fetched
             }
         };
-        let key = ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        };
-        Ok(match conversation(key, call, &self.settings) {
-            Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-            Err(reason) => Read::Broken(reason),
-        })
+        let key = self.settings.key(id);
+        Ok(Read::from(conversation(key, call, &self.settings)))
     }
 }
 
@@ -256,10 +250,7 @@ mod tests {
 
     fn whole(call: &Value) -> Conversation {
         let freshcaller = freshcaller();
-        let key = ConversationKey {
-            source: freshcaller.settings.source.clone(),
-            id: "1".to_owned(),
-        };
+        let key = freshcaller.settings.key("1");
         conversation(key, call, &freshcaller.settings).unwrap()
     }
 

@@ -18,8 +18,7 @@ use super::engine::{
 use super::http::Failure;
 use super::json;
 use crate::model::{
-    Author, Conversation, ConversationKey, Exclusion, Kind as What, Message, Record, Text,
-    Visibility,
+    Author, Conversation, Exclusion, Kind as What, Message, Record, Text, Visibility,
 };
 use crate::section::Section;
 
@@ -109,7 +108,7 @@ impl Freshdesk {
         if ticket.get("deleted").and_then(Value::as_bool) == Some(true) {
             let at = json::time(ticket, "updated_at").unwrap_or(api.now);
             return Ok(Read::Record(Record::Deleted {
-                key: self.key(id),
+                key: self.settings.key(id),
                 at,
             }));
         }
@@ -122,18 +121,11 @@ impl Freshdesk {
             match conversation(ticket, &entries, &ratings, &self.settings) {
                 Ok(mut conversation) => {
                     conversation.url = Some(api.link(&format!("a/tickets/{id}")));
-                    Read::Record(Record::Conversation(Box::new(conversation)))
+                    Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
             },
         )
-    }
-
-    fn key(&self, id: &str) -> ConversationKey {
-        ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        }
     }
 }
 
@@ -232,13 +224,7 @@ fn conversation(
     let id = text("id").ok_or("the ticket has no id")?;
     let created_at =
         json::time(ticket, "created_at").ok_or("created_at is missing or not a date-time")?;
-    let mut conversation = Conversation::new(
-        ConversationKey {
-            source: settings.source.clone(),
-            id,
-        },
-        created_at,
-    );
+    let mut conversation = Conversation::new(settings.key(id), created_at);
     conversation.updated_at =
         json::time(ticket, "updated_at").ok_or("updated_at is missing or not a date-time")?;
     conversation.subject = Text::new(text("subject").unwrap_or_default());

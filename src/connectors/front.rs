@@ -117,7 +117,7 @@ impl Front {
             .filter_map(|one| json::plain(one).or_else(|| json::text(one, "id")))
             .filter(|id| *id != into)
             .map(|id| Record::Merged {
-                key: self.key(&id),
+                key: self.settings.key(&id),
                 into: into.clone(),
                 at,
             })
@@ -133,7 +133,7 @@ impl Front {
         let event_at = seen.row.and_then(|row| json::unix(row, "emitted_at"));
         let path = format!("conversations/{id}");
         let one = api.get(Request::get(&path)).await?;
-        let key = self.key(id);
+        let key = self.settings.key(id);
         if let Some(into) = json::text(&one, "id").filter(|now| now != id) {
             // A merged conversation leads to the one that stays.
             let at = event_at.unwrap_or(api.now);
@@ -152,19 +152,13 @@ impl Front {
             comments: list("comments").await?,
             events: list("events").await?,
         };
-        Ok(
-            match conversation(key, &one, &parts, event_at, &self.settings) {
-                Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-                Err(reason) => Read::Broken(reason),
-            },
-        )
-    }
-
-    fn key(&self, id: &str) -> ConversationKey {
-        ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        }
+        Ok(Read::from(conversation(
+            key,
+            &one,
+            &parts,
+            event_at,
+            &self.settings,
+        )))
     }
 }
 
@@ -433,7 +427,7 @@ mod tests {
     #[test]
     fn a_conversation_has_its_messages_comments_and_course() {
         let front = front();
-        let key = front.key("cnv_55c8c149");
+        let key = front.settings.key("cnv_55c8c149");
         let found = conversation(key, &one(), &parts(), None, &front.settings).unwrap();
         assert_eq!(found.subject.as_str(), "Valve drips");
         assert_eq!(found.status.as_deref(), Some("archived"));
@@ -469,7 +463,7 @@ mod tests {
     #[test]
     fn a_change_that_nobody_wrote_moves_the_time_of_the_conversation() {
         let front = front();
-        let key = front.key("cnv_55c8c149");
+        let key = front.settings.key("cnv_55c8c149");
         let at = json::unix(&log()[3], "emitted_at");
         let found = conversation(key, &one(), &parts(), at, &front.settings).unwrap();
         assert_eq!(Some(found.updated_at), at);

@@ -19,7 +19,7 @@ use super::engine::{
 use super::http::Failure;
 use super::json;
 use crate::model::{
-    Author, Conversation, ConversationKey, Kind as What, Message, Record, Text, Visibility,
+    Author, Conversation, ConversationKey, Kind as What, Message, Text, Visibility,
 };
 use crate::section::Section;
 
@@ -82,14 +82,8 @@ impl Gong {
             .iter()
             .find(|one| json::text(one, "callId").as_deref() == Some(id));
         let parts = transcript.map_or(&[][..], |one| json::list(one, "transcript"));
-        let key = ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        };
-        Ok(match conversation(key, call, parts, &self.settings) {
-            Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-            Err(reason) => Read::Broken(reason),
-        })
+        let key = self.settings.key(id);
+        Ok(Read::from(conversation(key, call, parts, &self.settings)))
     }
 }
 
@@ -352,10 +346,7 @@ mod tests {
 
     fn whole(call: &Value, parts: &[Value]) -> Conversation {
         let gong = gong();
-        let key = ConversationKey {
-            source: gong.settings.source.clone(),
-            id: "1".to_owned(),
-        };
+        let key = gong.settings.key("1");
         conversation(key, call, parts, &gong.settings).unwrap()
     }
 

@@ -121,10 +121,7 @@ impl HelpScout {
                 &fetched
             }
         };
-        Ok(match conversation(value, threads, &self.settings) {
-            Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-            Err(reason) => Read::Broken(reason),
-        })
+        Ok(Read::from(conversation(value, threads, &self.settings)))
     }
 }
 

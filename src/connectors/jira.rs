@@ -144,7 +144,7 @@ impl Jira {
                 Ok(mut conversation) => {
                     let key = json::text(issue, "key").unwrap_or_else(|| id.to_owned());
                     conversation.url = Some(api.link(&format!("browse/{key}")));
-                    Read::Record(Record::Conversation(Box::new(conversation)))
+                    Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
             },

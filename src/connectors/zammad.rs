@@ -131,7 +131,7 @@ impl Zammad {
                 if is_merged {
                     conversation.exclusion = Some(Exclusion::Merged);
                 }
-                Read::Record(Record::Conversation(Box::new(conversation)))
+                Read::whole(conversation)
             }
             Err(reason) => Read::Broken(reason),
         })

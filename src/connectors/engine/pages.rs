@@ -13,7 +13,10 @@ use super::walk::{SETTLED, SETTLED_MAX, Turned, Walk};
 use super::{Api, Engine, Follow, Read, Seen, Stream, Touched, rows_of};
 use crate::connectors::http::{Answer, Failure};
 use crate::connectors::{Cursor, Page, Parked, PullError, Skipped, Sweep, json};
-use crate::model::{ConversationKey, Record};
+use crate::model::Record;
+
+/// Why a record is parked that was not found: the first time this may be a slip, the second time it is gone.
+const NOT_THERE: &str = "it was listed, but is not there";
 
 /// Requests side by side.
 const IN_FLIGHT: usize = 2;
@@ -275,7 +278,7 @@ impl Engine {
                 ));
             }
             // It was listed a moment ago; only a second look says that it is gone.
-            Err(Failure::NotFound) => park("it was listed, but is not there".to_owned(), None),
+            Err(Failure::NotFound) => park(NOT_THERE.to_owned(), None),
             Err(Failure::Pull(error @ PullError::Unauthorized(_))) => return Err(error),
             Err(Failure::Pull(error @ PullError::RateLimited { .. })) if !has_read => {
                 return Err(error);
@@ -313,21 +316,14 @@ impl Engine {
             .await?;
         let (gone, parked) = std::mem::take(&mut page.parked)
             .into_iter()
-            .partition(|one: &Parked| one.reason == "it was listed, but is not there");
+            .partition(|one: &Parked| one.reason == NOT_THERE);
         page.parked = parked;
         page.records
             .extend(gone.into_iter().map(|one: Parked| Record::Deleted {
-                key: self.key(&one.id),
+                key: self.system.settings().key(&one.id),
                 at: now,
             }));
         Ok(page)
-    }
-
-    fn key(&self, id: &str) -> ConversationKey {
-        ConversationKey {
-            source: self.system.settings().source.clone(),
-            id: id.to_owned(),
-        }
     }
 }
 

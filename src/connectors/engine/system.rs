@@ -9,7 +9,7 @@ use super::{Api, Rate, Request, Settings, Span, Stream, Touched};
 use crate::connectors::OwnCount;
 use crate::connectors::hook::Signature;
 use crate::connectors::http::Failure;
-use crate::model::{Record, Window};
+use crate::model::{Conversation, Record, Window};
 
 /// What was read of a record.
 #[derive(Debug)]
@@ -22,6 +22,19 @@ pub enum Read {
     Nothing,
     /// It makes no sense; why, without the customer's words.
     Broken(String),
+}
+
+impl Read {
+    /// A conversation.
+    pub fn whole(conversation: Conversation) -> Self {
+        Self::Record(Record::Conversation(Box::new(conversation)))
+    }
+}
+
+impl From<Result<Conversation, String>> for Read {
+    fn from(read: Result<Conversation, String>) -> Self {
+        read.map_or_else(Self::Broken, Self::whole)
+    }
 }
 
 /// What is known of a record before it is read.

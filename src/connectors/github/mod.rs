@@ -20,7 +20,7 @@ use crate::connectors::engine::{
 use crate::connectors::hook::{Scheme, Signature};
 use crate::connectors::http::Failure;
 use crate::connectors::json;
-use crate::model::{ConversationKey, Record, SourceId};
+use crate::model::Record;
 use crate::section::Section;
 use record::{conversation, is_of_pull_request, is_pull_request, is_same, place, was_reopened};
 
@@ -128,13 +128,14 @@ impl GitHub {
         } else {
             Vec::new()
         };
-        let key = self.key(id);
-        Ok(
-            match conversation(key, issue, &comments, &events, &self.settings) {
-                Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let key = self.settings.key(id);
+        Ok(Read::from(conversation(
+            key,
+            issue,
+            &comments,
+            &events,
+            &self.settings,
+        )))
     }
 
     /// Where an issue is now, when the address of the old place led to another one.
@@ -159,7 +160,7 @@ impl GitHub {
 
     /// A transferred issue goes on in its new place, if that is one of ours.
     fn gone(&self, id: &str, place: &str, at: DateTime<Utc>) -> Record {
-        let key = self.key(id);
+        let key = self.settings.key(id);
         let repository = place.split('#').next().unwrap_or_default();
         let ours = self
             .repositories
@@ -172,13 +173,6 @@ impl GitHub {
                 at,
             },
             _ => Record::Deleted { key, at },
-        }
-    }
-
-    fn key(&self, id: &str) -> ConversationKey {
-        ConversationKey {
-            source: SourceId::clone(&self.settings.source),
-            id: id.to_owned(),
         }
     }
 
@@ -319,6 +313,7 @@ mod tests {
     use super::record::reopens;
     use super::*;
     use crate::model::Author;
+    use crate::model::SourceId;
     use secrecy::SecretString;
 
     fn github() -> GitHub {
@@ -352,7 +347,7 @@ mod tests {
     #[test]
     fn an_issue_becomes_a_conversation_with_all_its_fields() {
         let github = github();
-        let key = github.key("example/heater#41");
+        let key = github.settings.key("example/heater#41");
         let found =
             conversation(key, &issues()[0], &comments(), &events(), &github.settings).unwrap();
         assert_eq!(found.subject.as_str(), "Valve leaks after the update");
@@ -454,7 +449,7 @@ mod tests {
         let github = github();
         let mut issue = issues()[0].clone();
         issue["created_at"] = "private".into();
-        let key = github.key("example/heater#41");
+        let key = github.settings.key("example/heater#41");
         let reason = conversation(key, &issue, &[], &[], &github.settings).unwrap_err();
         assert_eq!(reason, "created_at is missing or not a date-time");
     }

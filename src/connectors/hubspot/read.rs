@@ -83,7 +83,7 @@ impl HubSpot {
             company,
             stages: &stages,
         };
-        Ok(record::settled(record::ticket(&ticket, &self.settings)))
+        Ok(Read::from(record::ticket(&ticket, &self.settings)))
     }
 
     /// A call; one of a ticket is part of that.
@@ -97,11 +97,7 @@ impl HubSpot {
             return Ok(Read::Record(Record::Merged { key, into, at }));
         }
         let company = self.company(api, &value).await?;
-        Ok(record::settled(record::call(
-            &value,
-            company,
-            &self.settings,
-        )))
+        Ok(Read::from(record::call(&value, company, &self.settings)))
     }
 
     fn whole(&self, kind: &str, id: &str, properties: &str) -> Request {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::connectors::engine::{Read, Settings};
+use crate::connectors::engine::Settings;
 use crate::connectors::{PullError, json};
-use crate::model::{Author, Conversation, Kind, Message, Record, Text, Visibility};
+use crate::model::{Author, Conversation, Kind, Message, Text, Visibility};
 
 /// Start of the ids of calls without a ticket.
 pub const CALL: &str = "call:";
@@ -52,14 +52,6 @@ pub struct Ticket<'a> {
     pub company: Option<String>,
     /// Stages by id.
     pub stages: &'a BTreeMap<String, Stage>,
-}
-
-/// What reading came to.
-pub fn settled(read: Result<Conversation, String>) -> Read {
-    match read {
-        Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-        Err(reason) => Read::Broken(reason),
-    }
 }
 
 /// A ticket as a conversation, or why it makes no sense.

@@ -99,7 +99,7 @@ impl Intercom {
             {
                 return Ok(Read::Nothing);
             }
-            return Ok(settled(record::ticket(&ticket, &self.settings)));
+            return Ok(Read::from(record::ticket(&ticket, &self.settings)));
         }
         self.conversation(api, id).await
     }
@@ -128,7 +128,7 @@ impl Intercom {
             let link = format!("https://app.intercom.com/a/inbox/{app}/inbox/conversation/{id}");
             conversation.url = Some(link);
         }
-        Ok(settled(read))
+        Ok(Read::from(read))
     }
 
     /// A call that belongs to no conversation; once it does, the conversation carries it.
@@ -142,7 +142,7 @@ impl Intercom {
         let transcript = api
             .optional(Request::get(format!("calls/{number}/transcript")))
             .await?;
-        Ok(settled(record::call(
+        Ok(Read::from(record::call(
             &call,
             transcript.as_ref(),
             &self.settings,
@@ -156,13 +156,6 @@ impl Intercom {
             Ok::<_, Failure>(app.and_then(|app| json::text(app, "id_code")))
         });
         Ok(app.await?.as_deref())
-    }
-}
-
-fn settled(read: Result<crate::model::Conversation, String>) -> Read {
-    match read {
-        Ok(conversation) => Read::Record(Record::Conversation(Box::new(conversation))),
-        Err(reason) => Read::Broken(reason),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::connectors::engine::Settings;
 use crate::connectors::json;
-use crate::model::{Author, Conversation, ConversationKey, Message, Text, Visibility};
+use crate::model::{Author, Conversation, Message, Text, Visibility};
 
 /// What issues name by its number.
 #[derive(Clone, Debug, Default)]
@@ -26,10 +26,7 @@ pub(super) fn conversation(
     settings: &Settings,
 ) -> Result<Conversation, String> {
     let text = |name| json::text(issue, name);
-    let key = ConversationKey {
-        source: settings.source.clone(),
-        id: text("id").ok_or("the issue has no id")?,
-    };
+    let key = settings.key(text("id").ok_or("the issue has no id")?);
     let created_at =
         json::time(issue, "created_on").ok_or("created_on is missing or not a date-time")?;
     let mut conversation = Conversation::new(key, created_at);

@@ -21,7 +21,6 @@ use super::engine::{
 };
 use super::http::Failure;
 use super::json;
-use crate::model::Record;
 use crate::section::Section;
 use issue::{Known, conversation, is, part};
 
@@ -95,7 +94,7 @@ impl Redmine {
         Ok(match conversation(issue, &known, &self.settings) {
             Ok(mut conversation) => {
                 conversation.url = Some(api.link(&format!("issues/{id}")));
-                Read::Record(Record::Conversation(Box::new(conversation)))
+                Read::whole(conversation)
             }
             Err(reason) => Read::Broken(reason),
         })

@@ -96,7 +96,7 @@ impl Salesforce {
             .strip_prefix(CALL)
             .map_or(("Case", id), |id| ("Task", id));
         conversation.url = Some(format!("https://{host}/lightning/r/{kind}/{id}/view"));
-        Read::Record(Record::Conversation(Box::new(conversation)))
+        Read::whole(conversation)
     }
 
     /// The fields of a case, with those that a person chose.

@@ -20,7 +20,7 @@ use crate::connectors::engine::{
 };
 use crate::connectors::http::{Answer, Failure};
 use crate::connectors::json;
-use crate::model::{ConversationKey, Record};
+use crate::model::Record;
 use crate::section::Section;
 use record::{conversation, time, value};
 
@@ -164,7 +164,7 @@ impl ServiceNow {
                             .and_then(|row| json::time(row, "sys_created_on"))
                             .unwrap_or(api.now);
                         return Ok(Read::Record(Record::Deleted {
-                            key: self.key(id),
+                            key: self.settings.key(id),
                             at,
                         }));
                     }
@@ -176,10 +176,10 @@ impl ServiceNow {
         };
         let journal = self.journal(api, id).await?;
         Ok(
-            match conversation(self.key(id), record, &journal, &self.settings) {
+            match conversation(self.settings.key(id), record, &journal, &self.settings) {
                 Ok(mut conversation) => {
                     conversation.url = Some(self.link(id));
-                    Read::Record(Record::Conversation(Box::new(conversation)))
+                    Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
             },
@@ -225,13 +225,6 @@ impl ServiceNow {
         let place = format!("{}.do?sys_id={id}", self.table);
         url.query_pairs_mut().append_pair("uri", &place);
         url.into()
-    }
-
-    fn key(&self, id: &str) -> ConversationKey {
-        ConversationKey {
-            source: self.settings.source.clone(),
-            id: id.to_owned(),
-        }
     }
 }
 
@@ -437,7 +430,7 @@ mod tests {
     fn an_incident_becomes_a_conversation_with_all_its_fields() {
         let system = servicenow();
         let found = conversation(
-            system.key("a1"),
+            system.settings.key("a1"),
             &incidents()[0],
             &journal(),
             &system.settings,
@@ -479,7 +472,13 @@ mod tests {
     #[test]
     fn an_open_incident_has_no_end_and_no_solution_yet() {
         let system = servicenow();
-        let found = conversation(system.key("a2"), &incidents()[1], &[], &system.settings).unwrap();
+        let found = conversation(
+            system.settings.key("a2"),
+            &incidents()[1],
+            &[],
+            &system.settings,
+        )
+        .unwrap();
         assert_eq!((found.closed_at, found.messages.len()), (None, 1));
     }
 
@@ -537,7 +536,7 @@ mod tests {
         assert!(fields.ends_with(",u_reason,cmdb_ci.model_id"), "{fields}");
         let mut row = incidents()[0].clone();
         row["cmdb_ci.model_id"] = serde_json::json!({"value": "m1", "display_value": "Laser 9"});
-        let found = conversation(system.key("a1"), &row, &[], &system.settings).unwrap();
+        let found = conversation(system.settings.key("a1"), &row, &[], &system.settings).unwrap();
         assert_eq!(found.product.as_deref(), Some("Laser 9"));
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::CALL;
 use crate::connectors::engine::{Read, Settings, Touched};
 use crate::connectors::json;
-use crate::model::{Conversation, ConversationKey, Kind, Record};
+use crate::model::{Conversation, Kind};
 
 /// Which conversation a call is about.
 pub fn touched(row: &Value) -> Result<Option<Touched>, String> {
@@ -26,10 +26,7 @@ pub fn read(id: &str, row: Option<&Value>, settings: &Settings) -> Read {
     let Some(created_at) = json::time(row, "created_at") else {
         return Read::Broken("created_at of the call is missing or not a date-time".to_owned());
     };
-    let key = ConversationKey {
-        source: settings.source.clone(),
-        id: id.to_owned(),
-    };
+    let key = settings.key(id);
     let mut conversation = Conversation::new(key, created_at);
     conversation.kind = Kind::CallNote;
     conversation.channel = Some("phone".to_owned());
@@ -47,7 +44,7 @@ pub fn read(id: &str, row: Option<&Value>, settings: &Settings) -> Read {
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), json::text(row, name)?)));
     conversation.attributes = kept.collect::<BTreeMap<_, _>>();
-    Read::Record(Record::Conversation(Box::new(conversation)))
+    Read::whole(conversation)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::engine::{
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::{OwnCount, PullError, json};
-use crate::model::{Record, ReportBasis, ReportRow, Window};
+use crate::model::{ReportBasis, ReportRow, Window};
 use crate::section::Section;
 use ticket::{Around, Comments};
 
@@ -182,7 +182,7 @@ impl Zendesk {
         let comments = self.comments(api, id).await?;
         let url = api.link(&format!("agent/tickets/{id}"));
         let conversation = ticket::conversation(ticket, head, comments, &around, &self.fields, url);
-        Ok(Read::Record(Record::Conversation(Box::new(conversation))))
+        Ok(Read::whole(conversation))
     }
 
     async fn comments(&self, api: Api<'_>, id: &str) -> Result<Comments, Failure> {
