@@ -9,7 +9,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Steps;
-use super::{Common, WrongUsage, load, read_report};
+use super::report::{self, Layout};
+use super::{Common, WrongUsage, load};
 use crate::app::App;
 use crate::clock;
 use crate::config::Config;
@@ -30,7 +31,7 @@ pub struct AnalyzeArgs {
     /// The folder to write into; must not hold other things
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The official report, CSV: window, category, count
+    /// The official report, CSV or XLSX
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Digests of the last closed window of each cadence, or of all
@@ -42,6 +43,8 @@ pub struct AnalyzeArgs {
     /// Threads [default: one for each core]
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    layout: Layout,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -90,11 +93,10 @@ const SKIPPED_SHOWN: u32 = 1_000;
 pub async fn run(args: &AnalyzeArgs, common: &Common) -> anyhow::Result<()> {
     let config = load(common)?;
     prepare_folder(&args.out)?;
-    let report = args
-        .report
-        .as_deref()
-        .map(|path| read_report(path, &config));
-    let report = report.transpose()?;
+    let reports = match &args.report {
+        Some(path) => report::read(path, &args.layout, &config)?,
+        None => Vec::new(),
+    };
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -108,7 +110,7 @@ pub async fn run(args: &AnalyzeArgs, common: &Common) -> anyhow::Result<()> {
     }
     let app = App::open(config).await?;
     let mut progress = Steps::new();
-    let written = analyze(&app, args, report.into_iter().collect(), &mut progress).await?;
+    let written = analyze(&app, args, reports, &mut progress).await?;
     let summary = serde_json::to_string_pretty(&written)?;
     std::fs::write(args.out.join("summary.json"), format!("{summary}\n"))
         .with_context(|| format!("writing into {}", args.out.display()))?;

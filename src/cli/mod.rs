@@ -18,14 +18,12 @@ mod suggestions;
 mod topics;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Problem};
-use crate::model::OfficialReport;
-use crate::reconcile::report as reading;
 use crate::telemetry::{LogFormat, start_logging};
 
 pub use analyze::AnalyzeArgs;
@@ -59,7 +57,7 @@ enum Command {
     /// Run the whole way on the built-in corpus: a digest on the console, pages on 127.0.0.1
     Demo(demo::DemoArgs),
     /// Run the whole way once over JSONL or CSV files, without a daemon
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
     /// Run the daemon: scheduled pulls, windows, digests, pages, API
     Serve,
     /// Pull sources now
@@ -180,29 +178,4 @@ pub fn load(common: &Common) -> anyhow::Result<Config> {
         None => Config::parse("", PathBuf::from("."), environment),
     };
     result.map_err(|problems| WrongConfig(problems).into())
-}
-
-/// Reads an official report whose layout leaves nothing open; what cannot be read is named by row, cell and reason.
-fn read_report(path: &Path, config: &Config) -> anyhow::Result<OfficialReport> {
-    let wrong = |reason: String| WrongUsage(format!("{}: {reason}", path.display()));
-    let bytes = report::bytes_of(path, config.report)?;
-    let name = report::name_of(path);
-    let sheets =
-        reading::open(&bytes, config.report).map_err(|problem| wrong(problem.to_string()))?;
-    let understood = reading::read(
-        &sheets,
-        &name,
-        &reading::Choices::default(),
-        &config.calendar,
-    );
-    let understood = understood.map_err(|trouble| {
-        wrong(match trouble {
-            reading::Trouble::Ask(question) => format!(
-                "{question} to groundswell report import; analyze takes a report that leaves nothing open"
-            ),
-            trouble => trouble.to_string(),
-        })
-    })?;
-    let first = understood.reports.into_iter().next();
-    first.ok_or_else(|| wrong("holds no report".to_owned()).into())
 }

@@ -1,5 +1,6 @@
 //! `groundswell report`: imports the official report, asking where a file leaves something open, and shows what was imported.
 
+mod layout;
 mod show;
 
 use std::io::{IsTerminal, Read, Write};
@@ -18,6 +19,7 @@ use crate::reconcile::report::{
     self as reading, Choices, Question, ReportConfig, Sheet, Trouble, Understood,
 };
 use crate::store::{Kept, KnownLayout, Store};
+pub use layout::Layout;
 use show::{as_json, print_understood};
 
 /// What `report` does.
@@ -50,45 +52,11 @@ pub struct ImportArgs {
     /// What the report is called [default: the file's name]
     #[arg(long)]
     name: Option<String>,
-    /// The sheet of a spreadsheet, by name or number
-    #[arg(long)]
-    sheet: Option<String>,
-    /// The column of the period, by header or letter
-    #[arg(long, value_name = "COLUMN")]
-    period: Option<String>,
-    /// The column of the category; "none" for totals alone
-    #[arg(long, value_name = "COLUMN")]
-    category: Option<String>,
-    /// The column of the count
-    #[arg(long, value_name = "COLUMN")]
-    count: Option<String>,
-    /// A further column that counts; may be given several times
-    #[arg(long, value_name = "COLUMN")]
-    metric: Vec<String>,
-    /// What a date stands for, and what tickets are counted by
-    #[arg(long, value_parser = ["daily", "weekly", "monthly"])]
-    cadence: Option<String>,
-    /// What 03/04/2026 means
-    #[arg(long, value_parser = ["dmy", "mdy", "ymd"])]
-    date_order: Option<String>,
-    /// The mark before decimals
-    #[arg(long, value_parser = ["comma", "point"])]
-    decimal: Option<String>,
-    /// What the report counts
-    #[arg(long, value_parser = ["opened", "solved", "closed"])]
-    basis: Option<String>,
-    /// The time zone that the report counts in, such as Europe/Berlin
-    #[arg(long, value_parser = zone)]
-    zone: Option<String>,
-    /// The first day of the report's weeks
-    #[arg(long, value_parser = ["monday", "sunday"])]
-    week_start: Option<String>,
-    /// The year of months and weeks that name none
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1970..=2200))]
-    year: Option<i32>,
     /// Show what was understood, and import nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    layout: Layout,
 }
 
 /// Arguments of `report show`.
@@ -99,41 +67,6 @@ pub struct ShowArgs {
     /// Which version [default: the newest]
     #[arg(long)]
     pub version: Option<i64>,
-}
-
-fn zone(name: &str) -> Result<String, String> {
-    let zone: Result<chrono_tz::Tz, _> = name.parse();
-    zone.map(|zone| zone.name().to_owned())
-        .map_err(|_| "give an IANA name such as Europe/Berlin".to_owned())
-}
-
-impl ImportArgs {
-    fn choices(&self) -> Choices {
-        let mut choices = Choices {
-            name: self.name.clone(),
-            metrics: self.metric.clone(),
-            zone: self.zone.clone(),
-            year: self.year,
-            ..Choices::default()
-        };
-        let flags = [
-            ("--sheet", &self.sheet),
-            ("--period", &self.period),
-            ("--category", &self.category),
-            ("--count", &self.count),
-            ("--cadence", &self.cadence),
-            ("--date-order", &self.date_order),
-            ("--decimal", &self.decimal),
-            ("--basis", &self.basis),
-            ("--week-start", &self.week_start),
-        ];
-        for (flag, value) in flags {
-            if let Some(value) = value {
-                choices.answer(flag, value);
-            }
-        }
-        choices
-    }
 }
 
 /// Imports and shows official reports.
@@ -158,7 +91,7 @@ pub async fn run(command: &ReportCommand, config: Config, json: bool) -> anyhow:
 }
 
 /// The bytes of a file or of standard input; never more than the setting allows.
-pub fn bytes_of(path: &Path, config: ReportConfig) -> anyhow::Result<Vec<u8>> {
+fn bytes_of(path: &Path, config: ReportConfig) -> anyhow::Result<Vec<u8>> {
     let wrong = |reason: String| WrongUsage(format!("{}: {reason}", path.display()));
     let most = config.file_bytes_max();
     let too_large = || wrong(reading::too_large(config).to_string());
@@ -181,12 +114,22 @@ pub fn bytes_of(path: &Path, config: ReportConfig) -> anyhow::Result<Vec<u8>> {
 }
 
 /// What a report is called unless somebody names it.
-pub fn name_of(path: &Path) -> String {
+fn name_of(path: &Path) -> String {
     if path == Path::new("-") {
         return "pasted report".to_owned();
     }
     path.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// The reports of a file, one for each metric; nothing is asked, and nothing saved.
+pub fn read(path: &Path, layout: &Layout, config: &Config) -> anyhow::Result<Vec<OfficialReport>> {
+    let wrong = |reason: String| WrongUsage(format!("{}: {reason}", path.display()));
+    let bytes = bytes_of(path, config.report)?;
+    let sheets =
+        reading::open(&bytes, config.report).map_err(|problem| wrong(problem.to_string()))?;
+    let understood = reading::read(&sheets, &name_of(path), &layout.choices(), &config.calendar);
+    Ok(understood.map_err(|trouble| wrong(told(&trouble)))?.reports)
 }
 
 // ---- import
@@ -202,7 +145,10 @@ async fn import(
     let sheets =
         reading::open(&bytes, config.report).map_err(|problem| wrong(problem.to_string()))?;
     drop(bytes);
-    let flags = args.choices();
+    let flags = Choices {
+        name: args.name.clone(),
+        ..args.layout.choices()
+    };
     let known = remembered(store, &sheets).await?;
     let name = name_of(&args.file);
     let read = |choices: &Choices| reading::read(&sheets, &name, choices, &config.calendar);
