@@ -17,12 +17,17 @@ const FINDINGS_MAX: usize = 4;
 /// thing; below this share its filing proves nothing.
 const STABILITY_MIN: f64 = 0.6;
 
-/// What the official categories do not show of each topic. What a window is too small to prove may be proved by the whole
-/// course, which the sentence then says.
-pub fn findings(
-    inputs: &Inputs<'_>,
-    course: &[(Window, Counts)],
-) -> BTreeMap<TopicId, Vec<Finding>> {
+/// What stands out between topics and categories.
+#[derive(Default)]
+pub struct Found {
+    /// Of each topic, what the official categories do not show of it.
+    pub topics: BTreeMap<TopicId, Vec<Finding>>,
+    /// Of lines of the report.
+    pub lines: Vec<Finding>,
+}
+
+/// Looks at the window. What it is too small to prove may be proved by the whole course, which the sentence then says.
+pub fn findings(inputs: &Inputs<'_>, course: &[(Window, Counts)]) -> Found {
     let labels = inputs
         .topics
         .iter()
@@ -31,7 +36,10 @@ pub fn findings(
     let catch_all = CatchAll::new(&inputs.config.catch_all);
     let facts: Vec<&Fact> = inputs.facts.iter().collect();
     let find = |window: &Window| reconcile::findings(&facts, window, &labels, &catch_all);
-    let mut found = find(inputs.window);
+    let mut found = Found {
+        topics: find(inputs.window),
+        lines: Vec::new(),
+    };
     let Some((first, _)) = course.first().filter(|_| course.len() > 1) else {
         return coherent(inputs, found);
     };
@@ -42,7 +50,7 @@ pub fn findings(
     let moved = reconcile::moved(&facts, &whole, inputs.calendar, &labels);
     let (count, noun) = (course.len(), inputs.window.cadence.noun());
     for (topic, findings) in find(&whole) {
-        let known = found.entry(topic).or_default();
+        let known = found.topics.entry(topic).or_default();
         for finding in findings {
             if !known.iter().any(|one| one.kind == finding.kind) {
                 let sentence = format!("In the last {count} {noun}s, {}", finding.sentence);
@@ -54,21 +62,19 @@ pub fn findings(
         }
     }
     for finding in moved {
-        if let Some(topic) = finding.numbers.topic_id.clone() {
-            found.entry(topic).or_default().push(finding);
+        match finding.numbers.topic_id.clone() {
+            Some(topic) => found.topics.entry(topic).or_default().push(finding),
+            None => found.lines.push(finding),
         }
     }
     coherent(inputs, found)
 }
 
 /// Only what is said of topics that hold together.
-fn coherent(
-    inputs: &Inputs<'_>,
-    mut found: BTreeMap<TopicId, Vec<Finding>>,
-) -> BTreeMap<TopicId, Vec<Finding>> {
+fn coherent(inputs: &Inputs<'_>, mut found: Found) -> Found {
     let is_loose = |topic: &&Topic| topic.stability.is_some_and(|share| share < STABILITY_MIN);
     for topic in inputs.topics.iter().filter(is_loose) {
-        found.remove(&topic.id);
+        found.topics.remove(&topic.id);
     }
     found
 }
@@ -153,17 +159,14 @@ fn compare(
 }
 
 /// The totals side by side, and what stands out beside what items say of their topics.
-pub fn official_side(
-    inputs: &Inputs<'_>,
-    beside: Beside,
-    findings: &BTreeMap<TopicId, Vec<Finding>>,
-) -> OfficialSide {
+pub fn official_side(inputs: &Inputs<'_>, beside: Beside, findings: &Found) -> OfficialSide {
     let total = beside.comparison.total();
     let facts: Vec<&Fact> = inputs.facts.iter().collect();
     let mut found = reconcile::unheard(&beside.comparison.lines, &facts);
     let is_of_several =
         |finding: &&Finding| matches!(finding.kind, FindingKind::Moved | FindingKind::Misfiled);
-    for (topic, findings) in findings {
+    found.extend(findings.lines.iter().cloned());
+    for (topic, findings) in &findings.topics {
         let label = inputs.topics.iter().find(|known| known.id == *topic);
         let label = label.map_or(topic.as_str(), |topic| &topic.label);
         found.extend(findings.iter().filter(is_of_several).map(|finding| {

@@ -186,7 +186,7 @@ fn draft_of(inputs: &Inputs<'_>, company: &Inputs<'_>) -> Draft {
                 topic: topic.clone(),
                 customers_max: case(inputs, topic, &counts, &tallies).customers,
                 facts: TopicFacts {
-                    findings: findings.get(&topic.id).cloned().unwrap_or_default(),
+                    findings: findings.topics.get(&topic.id).cloned().unwrap_or_default(),
                     windows_read: if is_from_before { course.len() } else { 1 },
                     category: main_category(&categories),
                     unseen: unseen(&categories, inputs.config),

@@ -209,7 +209,8 @@ pub enum FindingKind {
     Lumped,
     /// Some of its conversations are filed elsewhere than nearly all others of it.
     Misfiled,
-    /// It changed its category at a date, while it went on as before: a changed rule, not a changed world.
+    /// It changed its category at a date, while it went on as before: a changed rule, not a changed world. Or a line of the
+    /// report that lost what it held by such a change.
     Moved,
     /// A line of the report of which we have no conversations.
     Unheard,
@@ -258,9 +259,9 @@ pub struct FindingNumbers {
     pub topic_id: Option<TopicId>,
     /// The category that it is about.
     pub category: Option<String>,
-    /// Where a moved topic is filed since.
+    /// Where a moved topic is filed since, or most of what an emptied line held.
     pub to_category: Option<String>,
-    /// The day since which a moved topic is filed there.
+    /// The day since which it is filed there.
     pub since: Option<NaiveDate>,
     /// Conversations that show it …
     pub conversations: u64,

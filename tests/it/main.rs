@@ -42,4 +42,5 @@ mod suggestions;
 mod support;
 mod teams;
 mod tidy;
+mod true_case;
 mod verify;

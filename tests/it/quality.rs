@@ -2,12 +2,11 @@
 //! there; public labelled sets are used where `GROUNDSWELL_TEST_DATA` (or `../shared/data`) has them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Row, corpus, done, jsonl};
+use crate::support::{Row, corpus, done, jsonl, public_data};
 
 /// How well topics match labels. Whoever is in no topic counts as a topic of their own.
 #[derive(Debug)]
@@ -129,17 +128,7 @@ fn four_languages_make_topics_by_what_is_said() {
 
 /// The rows of a public set, or none with a loud word.
 fn public(name: &str) -> Option<Vec<Row>> {
-    let folder = std::env::var_os("GROUNDSWELL_TEST_DATA")
-        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let path = folder.join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        // Past the test harness, which hides what a passing test prints.
-        let path = path.display();
-        let words =
-            format!("SKIPPED: there is no {path}; GROUNDSWELL_TEST_DATA names the folder\n");
-        std::io::stderr().write_all(words.as_bytes()).unwrap();
-        return None;
-    };
+    let text = std::fs::read_to_string(public_data(name)?).unwrap();
     Some(
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())

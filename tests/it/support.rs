@@ -439,3 +439,18 @@ async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
         }
     }
 }
+
+/// The path of a public set of texts, or none with a loud word: `GROUNDSWELL_TEST_DATA` (or `../shared/data`) has them.
+pub fn public_data(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("GROUNDSWELL_TEST_DATA")
+        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    // Past the test harness, which hides what a passing test prints.
+    let path = path.display();
+    let words = format!("SKIPPED: there is no {path}; GROUNDSWELL_TEST_DATA names the folder\n");
+    std::io::stderr().write_all(words.as_bytes()).unwrap();
+    None
+}

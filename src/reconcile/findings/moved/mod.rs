@@ -1,20 +1,22 @@
 //! Moved: a topic changed its category at a date, while it went on as before. A changed rule, not a changed world: the report's
-//! lines jump, and nothing has happened.
+//! lines jump, and nothing has happened. Where many topics leave one line, `emptied` tells it once, of the line.
 //!
 //! For each pair of a topic's categories its conversations are put in order of time, and cut where the two are told apart best.
 //! The cut is tested exactly; the chance is multiplied by the number of cuts and pairs that were looked at, and corrected for
 //! looking at all topics.
 
+mod course;
+mod cut;
+mod emptied;
+
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-
-use crate::model::{Calendar, Fact, Finding, FindingKind, FindingNumbers, State, TopicId, Window};
-use crate::reconcile::report::{line_key, line_name};
+use crate::model::{Calendar, Fact, Finding, FindingKind, FindingNumbers, TopicId, Window};
 use crate::reconcile::wilson;
-use crate::statistics::fisher_at_least;
 
 use super::{Tested, discoveries, share};
+use course::{Course, Filed, a_month};
+use cut::{Cut, cut_between};
 
 /// So many conversations are needed before the date under the one category, and after it under the other.
 const CONVERSATIONS_MIN: u64 = 5;
@@ -25,73 +27,42 @@ const CATEGORIES_MAX: usize = 6;
 /// A topic that is so many times as large afterwards, or as small, did not just move.
 const STEADY_FACTOR: f64 = 2.0;
 
-/// One conversation: when, and under which of the topic's categories.
-type Filed = (DateTime<Utc>, Option<String>);
-
-/// A cut between two categories.
-struct Cut {
-    from: String,
-    to: String,
-    /// The first conversation after it.
-    at: DateTime<Utc>,
-    /// Under `from` and `to`, before and after.
-    before: (u64, u64),
-    after: (u64, u64),
-    p: f64,
-}
-
-/// Topics that changed their category among the conversations opened in `span`.
+/// Topics that changed their category among the conversations opened in `span`, and the lines that were emptied by it.
 pub fn moved(
     facts: &[&Fact],
     span: &Window,
     calendar: &Calendar,
     labels: &BTreeMap<TopicId, String>,
 ) -> Vec<Finding> {
-    let mut topics: BTreeMap<&TopicId, Vec<Filed>> = BTreeMap::new();
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    let mut begun = span.end;
-    for fact in facts.iter().filter(|fact| span.contains(fact.created_at)) {
-        if let State::Assigned(topic) = &fact.state {
-            let key = line_key(fact.category.as_deref());
-            if let (Some(key), Some(name)) = (&key, &fact.category) {
-                let name = line_name(name);
-                let shown = names.entry(key.clone()).or_insert_with(|| name.clone());
-                *shown = name.min(std::mem::take(shown));
-            }
-            begun = begun.min(fact.created_at);
-            topics
-                .entry(topic)
-                .or_default()
-                .push((fact.created_at, key));
-        }
-    }
-    let lived = (begun, span.end);
-    let tested = topics.into_iter().map(|(topic, mut filed)| {
-        filed.sort();
-        let Some(cut) = best_cut(&filed) else {
+    let course = Course::of(facts, span, labels);
+    let mut found = emptied::emptied(&course, calendar);
+    found.extend(topics(&course, calendar));
+    found
+}
+
+fn topics(course: &Course<'_>, calendar: &Calendar) -> Vec<Finding> {
+    let tested = course.topics.iter().map(|(topic, filed)| {
+        let Some(cut) = best_cut(filed) else {
             return Tested::nothing(1.0);
         };
         let p = cut.p;
-        if !is_clear(&cut) || !is_steady(&filed, cut.at, lived) {
+        if !is_clear(&cut) || !is_steady(course, filed, &cut) {
             return Tested::nothing(p);
         }
-        let label = labels.get(topic).map_or(topic.as_str(), String::as_str);
-        let finding = finding(topic, label, &cut, &filed, lived, &names, calendar);
+        let finding = finding(course, topic, &cut, calendar);
         Tested {
             p,
             claim: Some((Vec::new(), finding)),
         }
     });
-    discoveries(tested.collect())
-        .into_iter()
-        .map(|(_, finding)| finding)
-        .collect()
+    let found = discoveries(tested.collect()).into_iter();
+    found.map(|(_, finding)| finding).collect()
 }
 
 /// The cut that is least likely by chance, over all pairs of the topic's larger categories.
-fn best_cut(filed: &[Filed]) -> Option<Cut> {
+fn best_cut(filed: &[Filed<'_>]) -> Option<Cut> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for key in filed.iter().filter_map(|(_, key)| key.as_deref()) {
+    for key in filed.iter().filter_map(|one| one.place.as_deref()) {
         *counts.entry(key).or_default() += 1;
     }
     let mut large: Vec<(&str, u64)> = counts
@@ -118,59 +89,6 @@ fn best_cut(filed: &[Filed]) -> Option<Cut> {
     Some(best)
 }
 
-/// The best cut between two categories, and how many were looked at.
-fn cut_between(filed: &[Filed], one: &str, other: &str) -> (Option<Cut>, usize) {
-    let of_both: Vec<(DateTime<Utc>, bool)> = filed
-        .iter()
-        .filter_map(|(at, key)| match key.as_deref() {
-            Some(key) if key == one => Some((*at, true)),
-            Some(key) if key == other => Some((*at, false)),
-            _ => None,
-        })
-        .collect();
-    let ones = of_both.iter().filter(|(_, is_one)| *is_one).count() as f64;
-    let (all, share) = (of_both.len(), ones / of_both.len() as f64);
-    let (mut before, mut best, mut looked_at) = (0.0, None, 0);
-    for place in 1..all {
-        before += f64::from(u8::from(of_both[place - 1].1));
-        // Between two at the same instant nothing can be cut.
-        if of_both[place - 1].0 == of_both[place].0 {
-            continue;
-        }
-        looked_at += 1;
-        // How far the ones before are from their share, in standard deviations: orders the cuts as their chances do.
-        let expected = share * place as f64;
-        let spread = (place as f64 * (all - place) as f64).sqrt();
-        let distance: f64 = (before - expected) / spread;
-        if best.is_none_or(|(known, _): (f64, usize)| distance.abs() > known.abs()) {
-            best = Some((distance, place));
-        }
-    }
-    let cut = best.map(|(distance, place)| {
-        let count = |part: &[(DateTime<Utc>, bool)]| {
-            let ones = part.iter().filter(|(_, is_one)| *is_one).count() as u64;
-            (ones, part.len() as u64 - ones)
-        };
-        let (mut before, mut after) = (count(&of_both[..place]), count(&of_both[place..]));
-        let (mut from, mut to) = (one, other);
-        if distance < 0.0 {
-            (from, to) = (to, from);
-            (before, after) = ((before.1, before.0), (after.1, after.0));
-        }
-        // Which way it goes was looked at as well.
-        let p = 2.0 * fisher_at_least(before.0, before.0 + before.1, after.0, after.0 + after.1);
-        Cut {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            at: of_both[place].0,
-            before,
-            after,
-            p: p.min(1.0),
-        }
-    });
-    (cut, looked_at)
-}
-
 fn is_clear(cut: &Cut) -> bool {
     let (before, after) = (cut.before, cut.after);
     before.0 >= CONVERSATIONS_MIN
@@ -179,39 +97,20 @@ fn is_clear(cut: &Cut) -> bool {
         && wilson(after.1, after.0 + after.1).low > SHARE_SURE
 }
 
-/// Conversations a day before and after the cut.
-fn rates(filed: &[Filed], at: DateTime<Utc>, lived: (DateTime<Utc>, DateTime<Utc>)) -> (f64, f64) {
-    let before = filed.partition_point(|(opened, _)| *opened < at);
-    let days = |from: DateTime<Utc>, to: DateTime<Utc>| {
-        ((to - from).num_seconds().max(1) as f64) / 86_400.0
-    };
-    (
-        before as f64 / days(lived.0, at),
-        (filed.len() - before) as f64 / days(at, lived.1),
-    )
-}
-
-fn is_steady(filed: &[Filed], at: DateTime<Utc>, lived: (DateTime<Utc>, DateTime<Utc>)) -> bool {
-    let (before, after) = rates(filed, at, lived);
+fn is_steady(course: &Course<'_>, filed: &[Filed<'_>], cut: &Cut) -> bool {
+    let (before, after) = course.rates(filed, cut.at);
     after <= before * STEADY_FACTOR && before <= after * STEADY_FACTOR
 }
 
-fn finding(
-    topic: &TopicId,
-    label: &str,
-    cut: &Cut,
-    filed: &[Filed],
-    lived: (DateTime<Utc>, DateTime<Utc>),
-    names: &BTreeMap<String, String>,
-    calendar: &Calendar,
-) -> Finding {
-    let (from, to) = (&names[&cut.from], &names[&cut.to]);
+fn finding(course: &Course<'_>, topic: &TopicId, cut: &Cut, calendar: &Calendar) -> Finding {
+    let (from, to) = (&course.names[&cut.from], &course.names[&cut.to]);
     let day = calendar.day_of(cut.at);
-    let (before, after) = rates(filed, cut.at, lived);
+    let (before, after) = course.rates(&course.topics[topic], cut.at);
     let sentence = format!(
-        "\u{201c}{label}\u{201d} is filed under \u{201c}{to}\u{201d} since {day}, before that under \u{201c}{from}\u{201d}: \
+        "\u{201c}{}\u{201d} is filed under \u{201c}{to}\u{201d} since {day}, before that under \u{201c}{from}\u{201d}: \
          of the two {} of {} were there before, {} of {} since; the topic itself goes on, with {} conversations a month \
          before and {} since",
+        course.label(topic),
         cut.before.0,
         cut.before.0 + cut.before.1,
         cut.after.0,
@@ -230,11 +129,6 @@ fn finding(
             ..share(cut.after.1, cut.after.0 + cut.after.1)
         },
     }
-}
-
-/// A twelfth of what a year of such days holds.
-fn a_month(rate: f64) -> String {
-    format!("{:.1}", rate * 365.25 / 12.0)
 }
 
 #[cfg(test)]
