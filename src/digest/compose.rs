@@ -251,7 +251,7 @@ fn item(judged: Judged<'_>, draft: &Draft, stored: &BTreeMap<ConversationKey, St
 #[cfg(test)]
 mod tests {
     use super::super::followup;
-    use super::super::{DigestConfig, Inputs, Published, canonical, draft};
+    use super::super::{DigestConfig, Inputs, Published, Told, canonical, draft};
     use super::*;
     use crate::answers::{Heard, TopicHeard, heard::Reason};
     use crate::model::{
@@ -451,6 +451,18 @@ mod tests {
             window: "2026-W12".to_owned(),
             conversations: 5,
             told_at: week().start + chrono::TimeDelta::hours(8),
+            topics: vec![
+                Told {
+                    topic_id: TopicId::from("t1"),
+                    label: "leaks".to_owned(),
+                    conversations: 4,
+                },
+                Told {
+                    topic_id: TopicId::from("t9"),
+                    label: "no longer there".to_owned(),
+                    conversations: 0,
+                },
+            ],
         }];
         let digest = Case {
             facts,
@@ -462,6 +474,13 @@ mod tests {
         assert_eq!(
             (revision.was, revision.now, revision.arrived_late),
             (5, 6, 1)
+        );
+        let [topic] = revision.topics.as_slice() else {
+            panic!("{:?}", revision.topics);
+        };
+        assert_eq!(
+            (topic.label.as_str(), topic.was, topic.now),
+            ("leaks", 4, 6)
         );
         assert_eq!(digest.totals.previous, Some(6));
     }

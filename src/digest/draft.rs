@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Heard;
 use crate::counting::{Counts, count, count_windows};
 use crate::model::{
-    Calendar, CategoryShare, Change, ConversationKey, Decision, Digest, Fact, OfficialReport, Said,
-    Topic, TopicId, TrendState, Window,
+    Calendar, CategoryShare, Change, ConversationKey, Decision, Digest, Fact, OfficialReport,
+    Revision, Said, Topic, TopicId, TrendState, Window,
 };
 use crate::reconcile::{self, Reading};
 
@@ -79,6 +79,34 @@ pub struct Published {
     pub conversations: u64,
     /// When that was told: what was stored after this is late.
     pub told_at: DateTime<Utc>,
+    /// The topics of its digest.
+    pub topics: Vec<Told>,
+}
+
+impl Published {
+    /// A later digest that revised it: what readers know since.
+    pub fn revise(&mut self, revision: &Revision, told_at: DateTime<Utc>) {
+        self.conversations = revision.now;
+        self.told_at = told_at;
+        for topic in &mut self.topics {
+            let revised = revision
+                .topics
+                .iter()
+                .find(|one| one.topic_id == topic.topic_id);
+            topic.conversations = revised.map_or(topic.conversations, |one| one.now);
+        }
+    }
+}
+
+/// A topic's number as readers were last told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The topic.
+    pub topic_id: TopicId,
+    /// Its label when it was told.
+    pub label: String,
+    /// Its conversations in that window.
+    pub conversations: u64,
 }
 
 /// A digest without words.

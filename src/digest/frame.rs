@@ -1,9 +1,13 @@
 //! A digest's frame: totals, the unassigned, revisions, notes and counting rules.
 
-use crate::counting::Counts;
-use crate::model::{Answered, Digest, DigestId, Fact, Revision, State, Totals, Unassigned, Window};
+use std::collections::BTreeMap;
 
-use super::draft::Inputs;
+use crate::counting::Counts;
+use crate::model::{
+    Answered, Digest, DigestId, RevisedTopic, Revision, State, TopicId, Totals, Unassigned, Window,
+};
+
+use super::draft::{Inputs, Published};
 use super::followup;
 
 /// Everything of a digest but its items, its samples and the official side. `course` ends with the digest's own window.
@@ -66,35 +70,54 @@ fn totals(counts: &Counts, previous: Option<&Counts>) -> Totals {
     }
 }
 
-/// Earlier windows whose number is another one now.
+/// Earlier windows of which readers were told another number than it is now.
 fn revisions(inputs: &Inputs<'_>) -> Vec<Revision> {
-    let mut revisions = Vec::new();
-    for published in inputs.published {
-        let Some(window) = inputs
-            .calendar
-            .parse(inputs.window.cadence, &published.window)
-        else {
-            continue;
-        };
-        let counting = |fact: &&Fact| {
-            window.contains(fact.created_at) && !matches!(fact.state, State::Excluded(_))
-        };
-        let now = inputs.facts.iter().filter(counting).count() as u64;
-        let late = inputs.facts.iter().filter(counting);
-        let late = late
-            .filter(|fact| fact.stored_at > published.told_at)
-            .count() as u64;
-        if window.end <= inputs.window.start && now != published.conversations {
-            revisions.push(Revision {
-                window: window.key,
-                was: published.conversations,
-                now,
-                arrived_late: late,
-            });
-        }
-    }
+    let mut revisions: Vec<Revision> = inputs
+        .published
+        .iter()
+        .filter_map(|published| revision(inputs, published))
+        .collect();
     revisions.sort_by(|a, b| a.window.cmp(&b.window));
     revisions
+}
+
+fn revision(inputs: &Inputs<'_>, published: &Published) -> Option<Revision> {
+    let cadence = inputs.window.cadence;
+    let window = inputs.calendar.parse(cadence, &published.window)?;
+    if window.end > inputs.window.start {
+        return None;
+    }
+    let (mut now, mut arrived_late) = (0, 0);
+    let mut by_topic: BTreeMap<&TopicId, u64> = BTreeMap::new();
+    for fact in inputs
+        .facts
+        .iter()
+        .filter(|fact| window.contains(fact.created_at))
+    {
+        match &fact.state {
+            State::Excluded(_) => continue,
+            State::Assigned(topic) => *by_topic.entry(topic).or_default() += 1,
+            State::Unassigned => {}
+        }
+        now += 1;
+        arrived_late += u64::from(fact.stored_at > published.told_at);
+    }
+    let topics = published.topics.iter().map(|told| RevisedTopic {
+        topic_id: told.topic_id.clone(),
+        label: told.label.clone(),
+        was: told.conversations,
+        now: by_topic.get(&told.topic_id).copied().unwrap_or_default(),
+    });
+    let topics: Vec<RevisedTopic> = topics.filter(|topic| topic.was != topic.now).collect();
+    // As many may have come late as were found to be spam since.
+    let is_revised = now != published.conversations || arrived_late > 0 || !topics.is_empty();
+    is_revised.then(|| Revision {
+        window: window.key,
+        was: published.conversations,
+        now,
+        arrived_late,
+        topics,
+    })
 }
 
 fn notes(inputs: &Inputs<'_>, course: usize) -> Vec<String> {

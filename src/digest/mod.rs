@@ -34,7 +34,7 @@ use crate::model::Digest;
 
 pub use compose::{Outcome, compose};
 pub use config::DigestConfig;
-pub use draft::{Draft, Inputs, Published, draft};
+pub use draft::{Draft, Inputs, Published, Told, draft};
 pub use frozen::Frozen;
 pub use proof::{Fingerprint, PROGRAM, Part, Proof, Snapshot};
 pub use routing::{Route, Routing};

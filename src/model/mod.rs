@@ -23,7 +23,8 @@ pub use conversation::{
 };
 pub use digest::{
     CategoryShare, Cause, Change, Digest, Finding, FindingKind, FindingNumbers, Item, OfficialSide,
-    Pair, Quote, Revision, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
+    Pair, Quote, RevisedTopic, Revision, Suggestion, SuggestionKind, Totals, TrendState,
+    Unassigned,
 };
 pub use fact::{Earlier, Fact, State};
 pub use followup::{Decided, Decision, FollowUp, Said, SuggestionState, Watched};

@@ -10,9 +10,10 @@ use crate::answers::Heard;
 use crate::app::App;
 use crate::changes::{changes, first_seen};
 use crate::counting::{Counts, count_windows};
-use crate::digest::{Frozen, Outcome, Published, Snapshot, Team, followup};
+use crate::digest::{Frozen, Outcome, Published, Snapshot, Team, Told, followup};
 use crate::model::{
-    Change, Decision, DestinationId, Fact, OfficialReport, Said, SourceId, State, TopicId, Window,
+    Change, Decision, DestinationId, Fact, Item, OfficialReport, Said, SourceId, State, TopicId,
+    Window,
 };
 use crate::reconcile::Reading;
 use crate::store::{Closed, ClosedWindow, Closing, Origin};
@@ -306,18 +307,26 @@ async fn published(app: &App, window: &Window, team: &str) -> anyhow::Result<Vec
                     .iter_mut()
                     .find(|known| known.window == revision.window);
                 if let Some(told) = told {
-                    told.conversations = revision.now;
-                    told.told_at = closed.closed_at;
+                    told.revise(&revision, closed.closed_at);
                 }
             }
+            published.push(Published {
+                window: closed.window,
+                conversations: closed.conversations,
+                told_at: closed.closed_at,
+                topics: digest.items.into_iter().map(told).collect(),
+            });
         }
-        published.push(Published {
-            window: closed.window,
-            conversations: closed.conversations,
-            told_at: closed.closed_at,
-        });
     }
     Ok(published)
+}
+
+fn told(item: Item) -> Told {
+    Told {
+        topic_id: item.topic_id,
+        label: item.label,
+        conversations: item.conversations,
+    }
 }
 
 /// What earlier digests of the company, or of a team, suggested: the last word of each suggestion that is not forgotten.

@@ -359,6 +359,7 @@ fn composed(world: &World) -> Outcome {
         window: "2026-W12".to_owned(),
         conversations: 35,
         told_at: week().start - TimeDelta::hours(10),
+        topics: Vec::new(),
     }];
     let draft = draft(&Inputs {
         window: &week(),

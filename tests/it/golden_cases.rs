@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::changes::{changes, first_seen};
 use groundswell::counting::count_windows;
 use groundswell::digest::render::{Format, Rendered, render};
-use groundswell::digest::{DigestConfig, Inputs, Outcome, Published, compose, draft};
+use groundswell::digest::{DigestConfig, Inputs, Outcome, Published, Told, compose, draft};
 use groundswell::ingest::{IngestConfig, prepare};
 use groundswell::model::{
     Author, Cadence, Conversation, ConversationKey, Digest, Fact, Kind, Message, State, Stored,
@@ -250,8 +250,8 @@ fn late_data_is_named_as_a_revision() {
     let mut case = usual();
     case.topic("leak", "leaking valve", &["leaks", "valve"]);
     leak(&mut case, 0, 12);
-    leak(&mut case, 1, 2);
-    // Published on Monday morning with 34; these two came from a technician's laptop on Wednesday.
+    leak(&mut case, 1, 5);
+    // Published on Monday morning with 37; these two came from a technician's laptop on Wednesday.
     let told_at = week().start + TimeDelta::hours(7);
     let late = case.facts.len() - 2;
     for fact in &mut case.facts[late..] {
@@ -259,8 +259,13 @@ fn late_data_is_named_as_a_revision() {
     }
     case.published = vec![Published {
         window: "2026-W12".to_owned(),
-        conversations: 34,
+        conversations: 37,
         told_at,
+        topics: vec![Told {
+            topic_id: TopicId::from("leak"),
+            label: "leaking valve".to_owned(),
+            conversations: 3,
+        }],
     }];
     look("late_data", &case.run());
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Cadence, CategoryShare, Change, Decided, Digest, FindingKind, FollowUp, OfficialSide, Pair,
-    Revision, TrendState, Watched,
+    RevisedTopic, Revision, TrendState, Watched,
 };
 use crate::reconcile::causes;
 
@@ -311,7 +311,7 @@ pub fn watched_words(watched: &Watched) -> String {
     )
 }
 
-/// A number of an earlier digest that is another one now.
+/// Numbers of an earlier digest that are others now.
 pub fn revised(revision: &Revision, digest: &Digest) -> String {
     let late = i128::from(revision.arrived_late);
     let other = i128::from(revision.now) - i128::from(revision.was) - late;
@@ -324,13 +324,29 @@ pub fn revised(revision: &Revision, digest: &Digest) -> String {
             "{other:+} because conversations were merged, deleted, or found to be spam or not"
         ));
     }
-    format!(
-        "The {} {} is now {}, was {}: {}.",
+    let window = format!(
+        "The {} {}",
         digest.cadence.noun(),
-        plain(&revision.window, NAME_MAX),
-        revision.now,
-        revision.was,
-        why.join(", "),
+        plain(&revision.window, NAME_MAX)
+    );
+    let (now, was) = (revision.now, revision.was);
+    let total = match why.is_empty() {
+        true => format!("{window} still has {now}."),
+        false if now == was => format!("{window} still has {now}: {}.", why.join(", ")),
+        false => format!("{window} is now {now}, was {was}: {}.", why.join(", ")),
+    };
+    if revision.topics.is_empty() {
+        return total;
+    }
+    let topics: Vec<String> = revision.topics.iter().map(revised_topic).collect();
+    format!("{total} Of its topics {}.", topics.join(", "))
+}
+
+fn revised_topic(topic: &RevisedTopic) -> String {
+    let label = plain(&topic.label, NAME_MAX);
+    format!(
+        "\u{201c}{label}\u{201d} is now {}, was {}",
+        topic.now, topic.was
     )
 }
 

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use super::super::{AnswerLink, AnswerLinks, Format, Rendered, Ways, render};
 use crate::model::{
     Answered, AskedTopic, Cadence, CategoryShare, Cause, Change, ConversationKey, Decided, Digest,
-    DigestId, Finding, FindingKind, FollowUp, Item, ItemHeard, OfficialSide, Pair, Quote, Revision,
-    Suggestion, SuggestionId, SuggestionKind, SuggestionState, TeamSide, TopicAnswered, TopicId,
-    Totals, TrendState, Unassigned, Watched,
+    DigestId, Finding, FindingKind, FollowUp, Item, ItemHeard, OfficialSide, Pair, Quote,
+    RevisedTopic, Revision, Suggestion, SuggestionId, SuggestionKind, SuggestionState, TeamSide,
+    TopicAnswered, TopicId, Totals, TrendState, Unassigned, Watched,
 };
 
 fn words() -> impl Strategy<Value = String> {
@@ -217,14 +217,17 @@ prop_compose! {
         items in prop_oneof![8 => list(item().boxed(), 5), 2 => list(item().boxed(), 40), 1 => (item(), 60_usize..120).prop_map(|(item, count)| vec![item; count])].boxed(),
         official in prop::option::of((words(), words(), signed(), signed(), list((words(), signed()), 14), list(words(), 9))),
         (share, previous_share, sample) in (number(), prop::option::of(number()), list(quote(), 4)),
-        revisions in list((words(), count(), count(), count()), 14),
+        revisions in list((words(), count(), count(), count(), list((words(), count(), count()), 6)), 14),
         (notes, rules) in (list(words(), 14), list(words(), 14)),
         answered in prop_oneof![Just(Answered::default()), answered().boxed()].boxed(),
         follow_up in follow_up().boxed(),
     ) -> Digest {
         let start = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
-        let revisions = revisions.into_iter().map(|(window, was, now, arrived_late)| Revision {
+        let revisions = revisions.into_iter().map(|(window, was, now, arrived_late, topics)| Revision {
             window, was, now, arrived_late,
+            topics: topics.into_iter().map(|(label, was, now)| RevisedTopic {
+                topic_id: TopicId::from("t"), label, was, now,
+            }).collect(),
         });
         let official = official.map(|(report, definition, official, ours, causes, findings)| {
             let causes = causes.into_iter().map(|(cause, conversations)| Cause { cause, conversations });
