@@ -1,6 +1,7 @@
 //! Time and memory of closing a month: 100,000 conversations under 500 categories, about 300 topics, with an official report
 //! of the month by solving date in another time zone. The whole step is measured: facts are loaded, counted, laid beside the
-//! report under all definitions, searched for findings, drafted, composed and stored. `cargo bench --bench close [-- COUNT]`
+//! report under all definitions, searched for findings, drafted, composed and stored. With "teams", four teams by a further
+//! field get digests of their own beside it. `cargo bench --bench close [-- COUNT [teams]]`
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 const CATEGORIES: u64 = 500;
 const TOPICS: u64 = 300;
 const PAGE: usize = 2_000;
+const REGIONS: [&str; 4] = ["north", "east", "south", "west"];
 
 fn main() {
     // `cargo test --benches` passes this: then it only has to start.
@@ -50,7 +52,9 @@ impl Dice {
 
 async fn close(count: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut config = Config::parse("", folder.path().to_path_buf(), BTreeMap::new())
+    let with_teams = std::env::args().any(|argument| argument == "teams");
+    let teams: String = REGIONS.iter().filter(|_| with_teams).map(team).collect();
+    let mut config = Config::parse(&teams, folder.path().to_path_buf(), BTreeMap::new())
         .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     config.data_dir = folder.path().join("data");
     let app = App::open(config).await?;
@@ -95,6 +99,14 @@ async fn close(count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A destination of a team by a further field.
+fn team(region: &&str) -> String {
+    format!(
+        "[[destinations]]\nid = \"{region}\"\nkind = \"file\"\nfolder = \"{region}\"\n\
+         [destinations.only]\nattributes = {{ region = [\"{region}\"] }}\n"
+    )
+}
+
 /// A month of conversations: a third are calls, a few spam or merged; each is mostly under its topic's category.
 fn conversations(count: usize, start: DateTime<Utc>) -> Vec<Stored> {
     let mut dice = Dice(5);
@@ -111,6 +123,10 @@ fn conversations(count: usize, start: DateTime<Utc>) -> Vec<Stored> {
         };
         conversation.category = (dice.below(20) > 0).then(|| format!("Category {category:03}"));
         conversation.requester = Some(format!("customer-{}", dice.below(20_000)));
+        let region = REGIONS[number % REGIONS.len()];
+        conversation
+            .attributes
+            .insert("region".to_owned(), region.to_owned());
         conversation.product = Some(format!("Terra {}", dice.below(9)));
         if dice.below(3) == 0 {
             conversation.kind = Kind::CallNote;

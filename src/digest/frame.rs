@@ -111,7 +111,7 @@ fn revision(inputs: &Inputs<'_>, published: &Published) -> Option<Revision> {
     let topics: Vec<RevisedTopic> = topics.filter(|topic| topic.was != topic.now).collect();
     // As many may have come late as were found to be spam since.
     let is_revised = now != published.conversations || arrived_late > 0 || !topics.is_empty();
-    is_revised.then(|| Revision {
+    is_revised.then_some(Revision {
         window: window.key,
         was: published.conversations,
         now,

@@ -13,7 +13,7 @@ use crate::model::{ConversationKey, Fact, State};
 use crate::reconcile::REACH;
 use crate::store::{ReadWords, Store, WindowCount};
 
-/// So many conversations' words are in memory at once while only their fields are wanted.
+/// So many conversations are asked for their fields at once.
 const READ_AT_ONCE: usize = 2_000;
 
 /// What a window says, and what it was computed from.
@@ -88,12 +88,10 @@ pub async fn with_attributes<'a>(
     let mut facts = facts.to_vec();
     for part in facts.chunks_mut(READ_AT_ONCE) {
         let keys: Vec<ConversationKey> = part.iter().map(|fact| fact.key.clone()).collect();
-        let mut words = store.words_as_of(&keys, as_of).await?;
+        let mut found = store.attributes_as_of(&keys, as_of).await?;
         for fact in part {
-            if let Some(stored) = words.stored.remove(&fact.key) {
-                fact.attributes = stored.conversation.attributes;
-                fact.attributes.retain(|name, _| asked.contains(name));
-            }
+            fact.attributes = found.remove(&fact.key).unwrap_or_default();
+            fact.attributes.retain(|name, _| asked.contains(name));
         }
     }
     Ok(Cow::Owned(facts))
