@@ -10,6 +10,7 @@ mod digest;
 mod fact;
 mod followup;
 mod ids;
+mod revision;
 mod team;
 mod text;
 mod topic;
@@ -23,12 +24,12 @@ pub use conversation::{
 };
 pub use digest::{
     CategoryShare, Cause, Change, Digest, Finding, FindingKind, FindingNumbers, Item, OfficialSide,
-    Pair, Quote, RevisedTopic, Revision, Suggestion, SuggestionKind, Totals, TrendState,
-    Unassigned,
+    Pair, Quote, Suggestion, SuggestionKind, Totals, TrendState, Unassigned,
 };
 pub use fact::{Earlier, Fact, State};
 pub use followup::{Decided, Decision, FollowUp, Said, SuggestionState, Watched};
 pub use ids::{ConversationKey, DestinationId, DigestId, SourceId, SuggestionId, TopicId};
+pub use revision::{RevisedTopic, Revision};
 pub use team::TeamSide;
 pub use text::Text;
 pub use topic::{
