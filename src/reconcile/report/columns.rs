@@ -75,7 +75,11 @@ pub fn metrics(
 
 /// Of two columns of one metric the plainer one counts: "solved", not "solved at once".
 fn distinct(table: &Table<'_>, found: &mut Vec<Metric>, notes: &mut Vec<String>) {
-    found.sort_by_key(|metric| (table.names[metric.column].chars().count(), metric.column));
+    let own = |column: usize| {
+        let group = table.groups[column].as_ref();
+        group.map_or(&table.names[column], |group| &group.own)
+    };
+    found.sort_by_key(|metric| (own(metric.column).chars().count(), metric.column));
     let mut kept: Vec<Metric> = Vec::new();
     for mut metric in found.drain(..) {
         if kept.iter().any(|known| known.name == metric.name) {
@@ -203,7 +207,8 @@ pub fn category(
         [] => {
             let mut rest = table
                 .columns()
-                .filter(|column| is_free(column) && !is_odd(column) && !table.is_period(*column));
+                .filter(|column| is_free(column) && !is_odd(column) && !table.is_period(*column))
+                .filter(|column| words::metric(&table.names[*column]).is_none());
             let only = rest
                 .next()
                 .filter(|column| table.cells(*column).next().is_some());

@@ -6,10 +6,10 @@ use crate::model::{Cadence, ReportBasis};
 
 use super::choices::Choices;
 use super::columns::{category, metrics, taken};
-use super::period::Period;
 use super::problem::{Problem, Trouble};
 use super::sheet::Sheet;
 use super::table::Table;
+use super::wide::{PeriodAcross, periods_over_metrics, wide};
 use super::words;
 
 /// How many rows may stand above the header.
@@ -56,12 +56,14 @@ pub enum Shape {
         /// The categories' columns.
         categories: Vec<usize>,
     },
-    /// Categories down, a column for each period.
+    /// Categories down, a column for each period, or one for each of its metrics.
     Wide {
         /// The category.
         category: Option<usize>,
-        /// The periods' columns.
-        periods: Vec<(usize, Period)>,
+        /// The periods, and the totals beside them.
+        periods: Vec<PeriodAcross>,
+        /// What is counted; without any, one thing that the headers do not name.
+        metrics: Vec<Metric>,
     },
     /// A row for each ticket.
     Tickets(Export),
@@ -84,26 +86,35 @@ pub fn find<'a>(sheet: &'a Sheet, choices: &Choices) -> Result<Found<'a>, Troubl
     let places = 0..sheet.rows.len().min(ROWS_ABOVE_HEADER_MAX + 1);
     for is_by_content in [false, true] {
         for place in places.clone() {
-            let table = Table::at(sheet, place);
-            let mut notes = Vec::new();
-            if let Some(shape) = shape(&table, choices, is_by_content, &mut notes)? {
-                return Ok(Found {
-                    table,
-                    place,
-                    shape,
-                    notes,
-                });
+            let tables = Table::below_groups(sheet, place).into_iter();
+            for table in tables.chain([Table::at(sheet, place)]) {
+                let mut notes = Vec::new();
+                if let Some(shape) = shape(&table, choices, is_by_content, &mut notes)? {
+                    return Ok(Found {
+                        table,
+                        place,
+                        shape,
+                        notes,
+                    });
+                }
             }
         }
     }
     // A column that a person named and that is nowhere is the nearest reason.
-    let widest = places.max_by_key(|place| (sheet.rows[*place].len(), std::cmp::Reverse(*place)));
+    let widest = places
+        .clone()
+        .max_by_key(|place| (sheet.rows[*place].len(), std::cmp::Reverse(*place)));
     if let Some(place) = widest {
         let table = Table::at(sheet, place);
         let wanted = [&choices.period, &choices.count, &choices.category];
         for name in wanted.into_iter().flatten().filter(|name| *name != "none") {
             table.required(name)?;
         }
+    }
+    let mut cells = sheet.rows[places].iter().flat_map(|row| row.cells());
+    if cells.any(|(_, cell)| words::says_quarter(&cell.text)) {
+        let reason = "its periods are quarters, and counts are compared by day, week or month; export the report by month";
+        return Err(Problem::whole(reason).into());
     }
     let reason = "no header with a period (such as month, week or date) and a count (such as count, conversations or total) \
                   in the first rows; --period and --count name the columns";
@@ -126,10 +137,14 @@ fn shape(
     if !is_chosen && let Some(export) = export(&table.names) {
         return Ok(Some(Shape::Tickets(export)));
     }
-    if choices.period.is_none()
-        && let Some(shape) = wide(table, choices, is_by_content, notes)?
-    {
-        return Ok(Some(shape));
+    if choices.period.is_none() {
+        let shape = match periods_over_metrics(table, choices, notes)? {
+            Some(shape) => Some(shape),
+            None => wide(table, choices, is_by_content, notes)?,
+        };
+        if shape.is_some() {
+            return Ok(shape);
+        }
     }
     let Some(period) = period(table, choices, is_by_content) else {
         return Ok(None);
@@ -146,48 +161,6 @@ fn shape(
         category,
         metrics,
     }))
-}
-
-// ---- periods across
-
-fn wide(
-    table: &Table<'_>,
-    choices: &Choices,
-    is_by_content: bool,
-    notes: &mut Vec<String>,
-) -> Result<Option<Shape>, Trouble> {
-    let period = |column: usize| {
-        let period = Period::parse(&table.names[column])?;
-        let is_counted = table.is_numeric(column);
-        (is_counted && !matches!(period, Period::Number(_))).then_some((column, period))
-    };
-    let periods: Vec<(usize, Period)> = table.columns().filter_map(period).collect();
-    let has_words = table.columns().any(|column| table.is_words(column));
-    let is_enough = periods.len() >= 2 || (periods.len() == 1 && is_by_content && has_words);
-    if !is_enough {
-        return Ok(None);
-    }
-    let empty: Vec<String> = table
-        .columns()
-        .filter(|column| {
-            Period::parse(&table.names[*column]).is_some() && table.cells(*column).next().is_none()
-        })
-        .map(|column| table.label(column))
-        .collect();
-    if !empty.is_empty() {
-        notes.push(format!("{} hold nothing yet", empty.join(", ")));
-    }
-    let mut taken: Vec<usize> = periods.iter().map(|(column, _)| *column).collect();
-    // A total, a change or a share beside the periods is no category.
-    taken.extend(table.columns().filter(|column| table.is_numeric(*column)));
-    // The corner above the categories is often empty.
-    let corner = (0..table.names.len())
-        .find(|column| table.names[*column].is_empty() && table.is_words(*column));
-    let category = match (choices.category.as_deref(), corner) {
-        (None, Some(corner)) => Some(corner),
-        _ => category(table, &taken, choices, notes)?,
-    };
-    Ok(Some(Shape::Wide { category, periods }))
 }
 
 // ---- periods down

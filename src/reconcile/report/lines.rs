@@ -64,10 +64,18 @@ pub fn read(
         Shape::Across { period, categories } => {
             (across(found, period, categories), vec![lone_metric(found)])
         }
-        Shape::Wide { category, periods } => (
-            wide(found, *category, periods, &mut notes),
-            vec![lone_metric(found)],
-        ),
+        Shape::Wide {
+            category,
+            periods,
+            metrics,
+        } => {
+            let lines = wide(found, *category, periods, &mut notes);
+            let metrics = match metrics.as_slice() {
+                [] => vec![lone_metric(found)],
+                metrics => metrics.to_vec(),
+            };
+            (lines, metrics)
+        }
         Shape::Tickets(_) => (Ok(Vec::new()), Vec::new()),
     };
     let lines = lines.map_err(Trouble::Wrong)?;

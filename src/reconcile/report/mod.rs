@@ -21,6 +21,7 @@ mod spreadsheet;
 mod table;
 mod text;
 mod tickets;
+mod wide;
 mod words;
 
 #[cfg(test)]
@@ -352,16 +353,22 @@ fn shown_columns(found: &Found<'_>) -> Vec<(String, String)> {
                 .collect();
             add("categories", labels.join(", "));
         }
-        Shape::Wide { category, periods } => {
+        Shape::Wide {
+            category,
+            periods,
+            metrics,
+        } => {
             add(
                 "category",
                 category.map_or_else(|| "none: totals".to_owned(), |column| table.label(column)),
             );
-            let labels: Vec<String> = periods
-                .iter()
-                .map(|(column, _)| table.label(*column))
-                .collect();
+            let columns = periods.iter().filter(|one| one.period.is_some());
+            let labels: Vec<String> = columns.map(|one| table.label(one.columns[0])).collect();
             add("periods", labels.join(", "));
+            let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+            if names.len() > 1 {
+                add("counts", names.join(", "));
+            }
         }
         Shape::Tickets(export) => add("tickets", table.label(export.id)),
     }

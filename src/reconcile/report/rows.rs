@@ -7,6 +7,7 @@ use super::layout::{Found, Metric, PeriodColumn};
 use super::period::Period;
 use super::problem::Problem;
 use super::sheet::Row;
+use super::wide::PeriodAcross;
 use super::words;
 
 /// One row, as far as its cells say.
@@ -169,40 +170,30 @@ pub fn across<'a>(
 pub fn wide<'a>(
     found: &'a Found<'_>,
     category: Option<usize>,
-    periods: &[(usize, Period)],
+    periods: &[PeriodAcross],
     notes: &mut Vec<String>,
 ) -> Result<Vec<Line<'a>>, Vec<Problem>> {
     let table = &found.table;
-    let totals: Vec<usize> = table
-        .columns()
-        .filter(|column| words::is_total(&table.names[*column]))
-        .collect();
-    let columns: Vec<usize> = periods
-        .iter()
-        .map(|(column, _)| *column)
-        .chain(totals.clone())
-        .collect();
     let (mut lines, mut remarks) = (Vec::new(), Vec::new());
     for row in table.body {
-        if columns.iter().all(|column| row.text(*column).is_empty()) {
+        let holds = |one: &&PeriodAcross| {
+            let mut columns = one.columns.iter();
+            columns.any(|column| !row.text(*column).is_empty())
+        };
+        if !periods.iter().any(|one| holds(&one)) {
             remarks.push(row.number);
             continue;
         }
         let about = category.map_or(About::Total, |column| About::read(row.text(column)));
-        for &column in columns
-            .iter()
-            .filter(|column| !row.text(**column).is_empty())
-        {
+        for one in periods.iter().filter(holds) {
+            let first = one.columns[0];
             lines.push(Line {
                 row,
-                period: periods
-                    .iter()
-                    .find(|(of, _)| *of == column)
-                    .map(|(_, period)| *period),
-                place: (table.header.number, column, &table.names[column]),
-                is_all: totals.contains(&column),
+                period: one.period,
+                place: (table.header.number, first, &table.names[first]),
+                is_all: one.period.is_none(),
                 about: about.clone(),
-                counts: vec![column],
+                counts: one.columns.clone(),
             });
         }
     }

@@ -1,5 +1,7 @@
 //! A header and what stands below it: which columns hold numbers, periods or words, and what a column is called.
 
+use std::collections::BTreeSet;
+
 use super::number::looks_like_number;
 use super::period::Period;
 use super::problem::Problem;
@@ -9,10 +11,38 @@ use super::words;
 /// So many rows tell what a column holds.
 const ROWS_LOOKED_AT: usize = 400;
 
+/// A header of two rows: "January 2026" above "opened" and "solved".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouped {
+    /// What stands above this column and those beside it.
+    pub above: String,
+    /// The column's own.
+    pub own: String,
+}
+
+impl Grouped {
+    /// Whether it is a month or week below its year.
+    fn is_period_of_year(&self) -> bool {
+        let is_year = self.above.len() == 4 && self.above.chars().all(|c| c.is_ascii_digit());
+        let period = Period::parse(&self.own);
+        is_year && matches!(period, Some(Period::Month(None, _) | Period::Week(None, _)))
+    }
+
+    fn name(&self) -> String {
+        if self.is_period_of_year() {
+            format!("{} {}", self.own, self.above)
+        } else {
+            format!("{} {}", self.above, self.own)
+        }
+    }
+}
+
 /// A header with its rows.
 pub struct Table<'a> {
-    /// The header's texts, by column.
+    /// The header's texts, by column; of two rows, both.
     pub names: Vec<String>,
+    /// The parts of headers of two rows, by column.
+    pub groups: Vec<Option<Grouped>>,
     /// The header's row in the file.
     pub header: &'a Row,
     /// The rows below.
@@ -32,9 +62,47 @@ impl<'a> Table<'a> {
             names: (0..width)
                 .map(|column| header.text(column).to_owned())
                 .collect(),
+            groups: vec![None; width],
             header,
             body: &sheet.rows[place + 1..],
         }
+    }
+
+    /// The table whose header has two rows, the second at this place: one that says nothing without the first, because years
+    /// stand above months, or because it says the same again and again.
+    pub fn below_groups(sheet: &'a Sheet, place: usize) -> Option<Self> {
+        let mut table = Self::at(sheet, place);
+        let above = &sheet.rows[place.checked_sub(1)?];
+        if above.number + 1 != table.header.number {
+            return None;
+        }
+        let mut group = "";
+        for (column, own) in table.names.iter_mut().enumerate() {
+            let over = above.text(column);
+            if !over.is_empty() {
+                // Above an empty cell it is the header of its own column.
+                group = if own.is_empty() { "" } else { over };
+            }
+            if own.is_empty() {
+                over.clone_into(own);
+            } else if !group.is_empty() {
+                let (above, own) = (group.to_owned(), own.clone());
+                table.groups[column] = Some(Grouped { above, own });
+            }
+        }
+        let grouped: Vec<&Grouped> = table.groups.iter().flatten().collect();
+        let own: BTreeSet<String> = grouped.iter().map(|one| words::plain(&one.own)).collect();
+        let repeats = own.len() < grouped.len();
+        let is_of_years = grouped.iter().all(|one| one.is_period_of_year());
+        if grouped.is_empty() || !(repeats || is_of_years) {
+            return None;
+        }
+        for (name, group) in table.names.iter_mut().zip(&table.groups) {
+            if let Some(group) = group {
+                *name = group.name();
+            }
+        }
+        Some(table)
     }
 
     /// The columns that have a header.

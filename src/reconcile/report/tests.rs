@@ -126,6 +126,94 @@ fn a_wide_table_is_read_like_a_long_one() {
 }
 
 #[test]
+fn years_may_stand_above_their_months() {
+    let text = ",2025,,2026,\nCategory,Nov,Dec,Jan,Feb\nHeating,1,2,3,4\nNoise,5,6,,8\n";
+    assert_eq!(
+        shown(text),
+        [
+            "2025-11 Heating 1",
+            "2025-11 Noise 5",
+            "2025-12 Heating 2",
+            "2025-12 Noise 6",
+            "2026-01 Heating 3",
+            "2026-02 Heating 4",
+            "2026-02 Noise 8",
+        ]
+    );
+}
+
+#[test]
+fn metrics_may_be_repeated_below_each_period() {
+    let text = "Category;January 2026;;;Februar 2026;;;Total;;\n;Opened;Solved;% solved;Opened;Solved;% solved;Opened;Solved;% solved\n\
+                Heating;11;2;18;13;4;31;24;6;25\nNoise;5;6;120;7;8;114;12;14;117\n";
+    let found = understood(text);
+    let bases: Vec<_> = found
+        .reports
+        .iter()
+        .map(|one| (one.metric.as_str(), one.basis))
+        .collect();
+    assert_eq!(
+        bases,
+        [
+            ("opened", ReportBasis::Opened),
+            ("solved", ReportBasis::Closed)
+        ]
+    );
+    assert_eq!(
+        lines(&found.reports[1]),
+        [
+            "2026-01 Heating 2",
+            "2026-01 Noise 6",
+            "2026-02 Heating 4",
+            "2026-02 Noise 8"
+        ]
+    );
+    assert!(found.notes.is_empty(), "{:?}", found.notes);
+    let wrong = wrong(&text.replace(";13;", ";thirteen;"));
+    assert!(
+        wrong.contains("row 3") && wrong.contains("Februar 2026 Opened"),
+        "{wrong}"
+    );
+    let notes = understood(&text.replace(";24;", ";25;")).notes;
+    assert!(
+        notes[0].contains("says 25, its lines add up to 24"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn groups_of_metrics_may_stand_above_them() {
+    let text = ",Tickets,,Calls\nMonth,Opened,Solved,Opened\n2026-01,1,2,3\n2026-02,5,6,7\n";
+    let found = understood(text);
+    let metrics: Vec<&str> = found
+        .reports
+        .iter()
+        .map(|one| one.metric.as_str())
+        .collect();
+    assert_eq!(metrics, ["opened", "solved", "calls opened"]);
+}
+
+#[test]
+fn quarters_are_refused_with_what_to_do() {
+    for text in [
+        "Quarter,Category,Count\n2026-Q1,Heating,4\n",
+        "Category,Q1 2026,Q2 2026\nHeating,4,5\n",
+    ] {
+        let said = wrong(text);
+        assert!(
+            said.contains("quarters") && said.contains("by month"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_title_above_a_header_is_no_part_of_it() {
+    let text = "Report,March 2026\nMonth,Category,Count\n2026-03,Heating,4\n";
+    assert_eq!(shown(text), ["2026-03 Heating 4"]);
+}
+
+#[test]
 fn each_metric_that_says_its_date_is_a_report_of_its_own() {
     let text = "month,category,tickets created,solved,csat,backlog\n2026-03,A,5,4,0.91,17\n2026-03,B,2,3,0.88,2\n";
     let found = understood(text);

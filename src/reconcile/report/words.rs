@@ -173,6 +173,14 @@ pub fn period_header(header: &str) -> Option<Option<Cadence>> {
     known.map(|(_, stated)| *stated)
 }
 
+/// Whether a cell speaks of quarters.
+pub fn says_quarter(cell: &str) -> bool {
+    let of_quarters = ["quarter", "quartal", "q1", "q2", "q3", "q4"];
+    tokens(cell)
+        .iter()
+        .any(|word| of_quarters.contains(&word.as_str()))
+}
+
 /// Whether dates under this header are last days.
 pub fn says_end(header: &str) -> bool {
     let words = tokens(header);
