@@ -310,6 +310,8 @@ impl App {
             }
             let parked = i64::try_from(source.parked).unwrap_or(i64::MAX);
             metrics.parked.get_or_create(&label).set(parked);
+            let held = i64::try_from(source.deletions_held).unwrap_or(i64::MAX);
+            metrics.deletions_held.get_or_create(&label).set(held);
             if let Some(standing) = configured.and_then(|c| schedule::standing(c, source, now)) {
                 let per_mille = standing.share.map_or(0, |share| (share * 1_000.0) as i64);
                 metrics.backfilled.get_or_create(&label).set(per_mille);

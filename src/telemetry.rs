@@ -90,6 +90,8 @@ pub struct Metrics {
     pub next_try: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// Records of a source that are tried again by themselves.
     pub parked: Family<SourceLabel, Gauge<i64, AtomicI64>>,
+    /// Deletions of a source that the brake holds back.
+    pub deletions_held: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// How much of a source's history is read, in thousandths of its time.
     pub backfilled: Family<SourceLabel, Gauge<i64, AtomicI64>>,
     /// Records of a source's history that are stored.
@@ -116,6 +118,7 @@ impl Default for Metrics {
             failures: Family::default(),
             next_try: Family::default(),
             parked: Family::default(),
+            deletions_held: Family::default(),
             hints: Family::default(),
             backfilled: Family::default(),
             backfill_records: Family::default(),
@@ -182,6 +185,11 @@ impl Metrics {
             "source_parked",
             "Records of a source that could not be read and are tried again",
             self.parked.clone(),
+        );
+        registry.register(
+            "source_deletions_held",
+            "Conversations of a source that are gone from the helpdesk, so many at once that none is deleted; 0 is well",
+            self.deletions_held.clone(),
         );
         registry.register(
             "source_backfilled_per_mille",

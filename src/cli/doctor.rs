@@ -44,6 +44,7 @@ struct SourceFigures {
     records: u64,
     skipped: u64,
     parked: u64,
+    deletions_held: u64,
     budgets: Vec<Budget>,
     backfill: Option<Standing>,
 }
@@ -156,6 +157,9 @@ async fn source_checks(
     if let (Some(known), Some(row)) = (known, most_tried) {
         checks.push(line("parked", Ok(parked(known.parked, row))));
     }
+    if let Some(held) = known.and_then(SourceProgress::held_line) {
+        checks.push(line("deletions", Err(held)));
+    }
     let backfill = known.and_then(|known| schedule::standing(source, known, now));
     if let Some(standing) = &backfill {
         let text = standing.line(config.calendar.zone);
@@ -197,6 +201,7 @@ fn figures(
         records: known.map_or(0, |known| known.records),
         skipped: known.map_or(0, |known| known.skipped),
         parked: known.map_or(0, |known| known.parked),
+        deletions_held: known.map_or(0, |known| known.deletions_held),
         budgets: budgets
             .map(|(class, left, of)| Budget {
                 class: class.clone(),

@@ -60,6 +60,8 @@ pub struct Skipped {
 pub struct Page {
     /// New, changed, deleted and merged conversations.
     pub records: Vec<Record>,
+    /// Ids of records that were asked for one by one and are not there any more.
+    pub gone: Vec<String>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
     /// Where to go on. Saved in the transaction that writes the records.
@@ -83,6 +85,7 @@ impl Page {
     pub fn at(next: Cursor) -> Self {
         Self {
             records: Vec::new(),
+            gone: Vec::new(),
             skipped: Vec::new(),
             next,
             is_last: false,
@@ -104,6 +107,8 @@ pub struct Parked {
     pub reason: String,
     /// Seconds to wait, as told.
     pub retry_after_s: Option<u64>,
+    /// Whether it was not there: asked for in vain once more, it is gone.
+    pub is_missing: bool,
 }
 
 /// A part of a walk over all ids of a helpdesk that says nothing of deletions. Once it is over, what is stored and was

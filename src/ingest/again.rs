@@ -19,15 +19,15 @@ const PER_PULL: u32 = 200;
 pub(super) async fn read_parked(
     pull: &mut Pull<'_>,
 ) -> anyhow::Result<Result<Vec<Parked>, PullError>> {
-    let due = pull
-        .store
-        .due_parked(pull.source, pull.now, PER_PULL)
-        .await?;
+    let (store, source) = (pull.store, pull.source);
+    let mut due = store.due_parked(source, pull.now, PER_PULL).await?;
+    due.extend(store.held_to_ask(source).await?);
     for ids in due.chunks(BATCH) {
         match pull.connector.read_again(ids, pull.now).await {
             Ok(mut page) => {
                 let silent = without_answer(ids, &page);
                 page.parked.extend(silent);
+                gone_rather_than_deleted(&mut page);
                 page.sweep = None;
                 pull.save(page, Moves::Nothing).await?;
             }
@@ -42,6 +42,21 @@ pub(super) async fn read_parked(
     Ok(Ok(Vec::new()))
 }
 
+/// What a record that is asked for by its id calls deleted may be no more than out of sight; the store judges by how many
+/// they are.
+fn gone_rather_than_deleted(page: &mut Page) {
+    let (deleted, records) = std::mem::take(&mut page.records)
+        .into_iter()
+        .partition(|record| matches!(record, Record::Deleted { .. }));
+    page.records = records;
+    let deleted: Vec<Record> = deleted;
+    let ids = deleted.into_iter().filter_map(|record| match record {
+        Record::Deleted { key, .. } => Some(key.id),
+        _ => None,
+    });
+    page.gone.extend(ids);
+}
+
 /// Ids that were asked for and of which the answer says nothing: they would be asked for at each pull, for ever.
 fn without_answer(ids: &[String], page: &Page) -> Vec<Parked> {
     let records = page.records.iter().map(|record| match record {
@@ -50,7 +65,8 @@ fn without_answer(ids: &[String], page: &Page) -> Vec<Parked> {
     });
     let skipped = page.skipped.iter().map(|one| one.place.as_str());
     let parked = page.parked.iter().map(|one| one.id.as_str());
-    let answered: BTreeSet<&str> = records.chain(skipped).chain(parked).collect();
+    let gone = page.gone.iter().map(String::as_str);
+    let answered: BTreeSet<&str> = records.chain(skipped).chain(parked).chain(gone).collect();
     let silent: Vec<String> = ids
         .iter()
         .filter(|id| !answered.contains(id.as_str()))
@@ -65,6 +81,7 @@ fn vain(ids: &[String], reason: &str) -> Vec<Parked> {
         id: id.clone(),
         reason: reason.to_owned(),
         retry_after_s: None,
+        is_missing: false,
     })
     .collect()
 }

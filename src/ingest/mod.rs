@@ -29,6 +29,9 @@ pub use redact::redact;
 /// How many characters of a conversation are indexed and embedded.
 const TEXT_CHARS_MAX: usize = 8_000;
 
+/// The part of a source's conversations that may go at once without a person's word.
+const DELETIONS_MAX_PERCENT: u8 = 5;
+
 /// Settings of cleaning and redaction.
 #[derive(Clone)]
 pub struct IngestConfig {
@@ -42,6 +45,8 @@ pub struct IngestConfig {
     pub templates: Vec<String>,
     /// Goes into the pseudonyms, so that nobody can find out whose one is by trying addresses.
     pub pseudonym_key: String,
+    /// More of a source's conversations than this are not deleted at once because the helpdesk does not find them.
+    pub deletions_max_percent: u8,
 }
 
 impl std::fmt::Debug for IngestConfig {
@@ -51,6 +56,7 @@ impl std::fmt::Debug for IngestConfig {
             .field("with_names", &self.with_names)
             .field("default_language", &self.default_language)
             .field("templates", &self.templates)
+            .field("deletions_max_percent", &self.deletions_max_percent)
             .finish_non_exhaustive()
     }
 }
@@ -63,6 +69,7 @@ impl Default for IngestConfig {
             default_language: String::new(),
             templates: Vec::new(),
             pseudonym_key: String::new(),
+            deletions_max_percent: DELETIONS_MAX_PERCENT,
         }
     }
 }
@@ -77,8 +84,14 @@ impl IngestConfig {
             .unwrap_or_default();
         let templates = section.list("templates");
         let key: Option<SecretString> = section.optional_secret("pseudonym_key");
+        let percent = section.number(
+            "deletions_max_percent",
+            i64::from(DELETIONS_MAX_PERCENT),
+            0..=100,
+        );
         section.finish();
         Self {
+            deletions_max_percent: u8::try_from(percent).unwrap_or(DELETIONS_MAX_PERCENT),
             text_chars_max: usize::try_from(chars).unwrap_or(TEXT_CHARS_MAX),
             with_names,
             default_language,

@@ -29,6 +29,8 @@ pub struct PullOutcome {
     pub skipped: u64,
     /// Records that could not be read just now.
     pub parked: u64,
+    /// Deletions that are held back, because they are too many at once.
+    pub held: u64,
     /// Whether the source has nothing more right now; otherwise the limit of pages or a failure ended it.
     pub is_complete: bool,
     /// What the connector noticed beside the records, such as lines in an old encoding.
@@ -68,7 +70,9 @@ pub async fn pull_source(
         now,
         outcome: PullOutcome::default(),
     };
-    let ended = match again::read_parked(&mut pull).await? {
+    let again = again::read_parked(&mut pull).await?;
+    settle_gone(&mut pull).await?;
+    let ended = match again {
         Ok(vain) => {
             let cursor = progress.and_then(|progress| progress.cursor);
             pull.pages(cursor, vain, pages_max).await?
@@ -87,6 +91,22 @@ pub async fn pull_source(
     }
     report(source, &pull.outcome, "source pulled");
     Ok(pull.outcome)
+}
+
+/// Deletes what was looked for in vain, or says loudly why not.
+async fn settle_gone(pull: &mut Pull<'_>) -> anyhow::Result<()> {
+    let most = pull.config.deletions_max_percent;
+    let settled = pull.store.settle_gone(pull.source, most, pull.now).await?;
+    pull.outcome.saved.removed += settled.buried;
+    pull.outcome.held = settled.held;
+    if settled.held > 0 {
+        tracing::warn!(
+            source.id = %pull.source,
+            held.count = settled.held,
+            "so many conversations are gone from the helpdesk at once that none is deleted; `groundswell doctor` says what to do"
+        );
+    }
+    Ok(())
 }
 
 /// One pull under way.
@@ -163,6 +183,7 @@ async fn clean_page(
 ) -> anyhow::Result<(CleanPage, Vec<String>)> {
     let cleaned = tokio::task::spawn_blocking(move || {
         let mut clean = CleanPage {
+            gone: page.gone,
             skipped: page.skipped,
             parked: page.parked,
             sweep: page.sweep,

@@ -473,6 +473,7 @@ mod tests {
             records: 0,
             skipped: 0,
             parked: 0,
+            deletions_held: 0,
             backfill: Some(backfill),
         }
     }

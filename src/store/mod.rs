@@ -14,6 +14,7 @@ mod edits;
 mod encoder;
 mod erase;
 mod fingerprint;
+mod gone;
 mod history;
 mod news;
 mod open;
@@ -236,6 +237,7 @@ impl Writing {
 pub use answers::{AskedWindow, LinkUse};
 pub use closings::{DigestRow, Sealed};
 pub use definitions::Confirmed;
+pub use gone::Vanished;
 pub use pages::{CleanPage, Moves, Saved};
 pub use parked::ParkedRow;
 pub use progress::{Backfill, SourceProgress};

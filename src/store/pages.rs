@@ -28,6 +28,8 @@ pub struct CleanPage {
     pub deleted: Vec<(ConversationKey, DateTime<Utc>)>,
     /// Merged ones and the helpdesk id they went into; excluded as merged.
     pub merged: Vec<(ConversationKey, String, DateTime<Utc>)>,
+    /// Ids that were looked for in vain.
+    pub gone: Vec<String>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
     /// What could not be read just now.
@@ -97,7 +99,7 @@ impl Store {
     }
 }
 
-type Round<'a> = BTreeMap<String, News<'a>>;
+pub(super) type Round<'a> = BTreeMap<String, News<'a>>;
 
 /// Splits a page so that each round holds a conversation once, earlier news in earlier rounds.
 fn rounds<'a>(
@@ -140,7 +142,7 @@ fn rounds<'a>(
     Ok(rounds)
 }
 
-async fn save_round(
+pub(super) async fn save_round(
     writing: &mut Writing,
     source: &SourceId,
     round: Round<'_>,

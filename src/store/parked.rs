@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::dialect::ListParameter;
+use super::gone;
 use super::progress::keep_skipped;
 use super::sql::{ManyRows, all, composed, get, instant, json_list, plain, run, small_count, sql};
 use super::{CleanPage, Store, Writing};
@@ -38,7 +39,8 @@ pub struct ParkedRow {
 }
 
 impl Store {
-    /// Ids of parked records that are to be read again by now, those that wait longest first.
+    /// Ids of parked records that are to be read again by now, those that wait longest first. While deletions are held
+    /// back, those that were missed wait for a person.
     pub async fn due_parked(
         &self,
         source: &SourceId,
@@ -47,6 +49,8 @@ impl Store {
     ) -> anyhow::Result<Vec<String>> {
         let ask = sql(
             "SELECT id FROM parked WHERE source = $1 AND retry_at <= $2 \
+                       AND (is_missing = 0 OR NOT EXISTS (SELECT 1 FROM sources s \
+                            WHERE s.id = parked.source AND s.deletions_held > 0)) \
                        ORDER BY retry_at, id LIMIT $3",
         );
         let ask = ask
@@ -84,6 +88,8 @@ pub(super) async fn settle(
 ) -> anyhow::Result<()> {
     unpark(writing, source, &arrived(page)).await?;
     park(writing, source, &page.parked, now).await?;
+    gone::meet(writing, source, page, now).await?;
+    gone::note(writing, source, &page.gone, now).await?;
     match &page.sweep {
         Some(sweep) => walk(writing, source, sweep, now).await,
         None => Ok(()),
@@ -98,7 +104,12 @@ fn arrived(page: &CleanPage) -> BTreeSet<&str> {
         .chain(page.deleted.iter().map(|(key, _)| key))
         .chain(page.merged.iter().map(|(key, _, _)| key));
     let skipped = page.skipped.iter().map(|one| one.place.as_str());
-    let mut ids: BTreeSet<&str> = keys.map(|key| key.id.as_str()).chain(skipped).collect();
+    let gone = page.gone.iter().map(String::as_str);
+    let mut ids: BTreeSet<&str> = keys
+        .map(|key| key.id.as_str())
+        .chain(skipped)
+        .chain(gone)
+        .collect();
     // A record of which only a part could be read goes on waiting, with its number of tries.
     for parked in &page.parked {
         ids.remove(parked.id.as_str());
@@ -158,7 +169,8 @@ async fn park(
                 .text(&one.reason)
                 .number(i64::from(*attempts))
                 .time(retry_at(*attempts, one.retry_after_s, now))
-                .time(now);
+                .time(now)
+                .number(i64::from(one.is_missing));
         })
         .await?;
     let ids = given_up.iter().map(|one| one.place.as_str()).collect();
@@ -166,12 +178,13 @@ async fn park(
     keep_skipped(writing, source, &given_up, now).await
 }
 
-/// When it was parked first stays.
+/// When it was parked first stays, and what was missed stays missed.
 const PARKED_ROWS: ManyRows = ManyRows {
-    before: "INSERT INTO parked (source, id, reason, attempts, retry_at, parked_at)",
-    row: "($, $, $, $, $, $)",
+    before: "INSERT INTO parked (source, id, reason, attempts, retry_at, parked_at, is_missing)",
+    row: "($, $, $, $, $, $, $)",
     after: "ON CONFLICT (source, id) DO UPDATE SET reason = excluded.reason, \
-            attempts = excluded.attempts, retry_at = excluded.retry_at",
+            attempts = excluded.attempts, retry_at = excluded.retry_at, \
+            is_missing = CASE WHEN excluded.is_missing = 1 THEN 1 ELSE parked.is_missing END",
 };
 
 /// How often records that are parked were tried.
@@ -238,8 +251,8 @@ const PRESENT_ROWS: ManyRows = ManyRows {
 };
 
 /// Spam and empty ones too: once they are gone, their words must go.
-const MISS: &str = "INSERT INTO parked (source, id, reason, attempts, retry_at, parked_at) \
-    SELECT c.source, c.id, $4, 0, $5, $5 FROM conversations c \
+const MISS: &str = "INSERT INTO parked (source, id, reason, attempts, retry_at, parked_at, is_missing) \
+    SELECT c.source, c.id, $4, 0, $5, $5, 1 FROM conversations c \
     WHERE c.source = $1 AND c.created_at < $3 AND c.is_forgotten = 0 \
     AND COALESCE(c.exclusion, '') NOT IN ('deleted', 'merged') \
     AND substr(c.id, 1, length($2)) = $2 \

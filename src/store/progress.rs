@@ -33,6 +33,8 @@ pub struct SourceProgress {
     pub skipped: u64,
     /// Records that are tried again by themselves.
     pub parked: u64,
+    /// Deletions that the brake holds back.
+    pub deletions_held: u64,
     /// The reading of its history, where that is not part of the daily pull.
     pub backfill: Option<Backfill>,
 }
@@ -67,6 +69,20 @@ impl Backfill {
     }
 }
 
+impl SourceProgress {
+    /// What a person should know of deletions that are held back, and what to do.
+    pub fn held_line(&self) -> Option<String> {
+        (self.deletions_held > 0).then(|| {
+            format!(
+                "{} conversations are gone from the helpdesk at once, so none of them was deleted here; check whether the \
+                 credentials lost rights or the helpdesk was installed anew. If they were really deleted there: \
+                 groundswell source allow-deletions {}",
+                self.deletions_held, self.id
+            )
+        })
+    }
+}
+
 impl Store {
     /// All sources that were ever pulled or tried, sorted by id.
     pub async fn source_progress(&self) -> anyhow::Result<Vec<SourceProgress>> {
@@ -77,7 +93,7 @@ impl Store {
                        (SELECT count(*) FROM parked p WHERE p.source = s.id), \
                        s.began_at, s.backfill_cursor, s.backfill_began_at, s.backfilled_to, \
                        s.backfill_finished_at, s.backfill_records, s.backfill_failures, \
-                       s.backfill_error, s.backfill_retry_at \
+                       s.backfill_error, s.backfill_retry_at, s.deletions_held \
                        FROM sources s ORDER BY s.id",
         );
         self.read_all(ask, progress).await
@@ -157,6 +173,7 @@ fn progress(row: &AnyRow) -> anyhow::Result<SourceProgress> {
         records: count(row, 7)?,
         skipped: count(row, 8)?,
         parked: count(row, 9)?,
+        deletions_held: count(row, 19)?,
         backfill: backfill(row)?,
     })
 }

@@ -30,6 +30,8 @@ pub struct SourceRow {
     pub parked: u64,
     /// Those of them that were tried most often, with their reasons.
     pub most_tried: Vec<(String, String)>,
+    /// Deletions that are held back, and what to do, where there are any.
+    pub held_line: Option<String>,
     /// How the reading of history stands, where it does not come with the daily pull.
     pub backfill: Option<Standing>,
     /// The same in one line.
@@ -68,6 +70,7 @@ pub async fn of(app: &App) -> anyhow::Result<Vec<SourceRow>> {
                 .collect(),
             parked: known.map_or(0, |known| known.parked),
             most_tried: parked.into_iter().map(|row| (row.id, row.reason)).collect(),
+            held_line: known.and_then(|known| known.held_line()),
             backfill_line: backfill.as_ref().map(|standing| standing.line(zone)),
             backfill,
         });

@@ -281,6 +281,39 @@ async fn whatever_goes_wrong_with_any_request_nothing_is_lost(name: &str) {
     }
 }
 
+/// A right that is lost looks as if everything were deleted. Nothing is, until a person says so; and once the right is
+/// back, all goes on as if nothing had been.
+async fn rights_that_vanish_cost_no_word(name: &str) {
+    let (desk, shelf) = (Desk::new(name).await, Shelf::new().await);
+    desk.act(|tickets| {
+        for number in 1..=21 {
+            tickets.open(
+                &format!("Subject {number}"),
+                &format!("the valve leaks number {number}"),
+            );
+            tickets.advance(60);
+        }
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    desk.act(|tickets| tickets.hide(true));
+    desk.settle(&shelf).await;
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "while nothing can be seen").await;
+    let held = shelf.held().await;
+    // Who tells of deletions is mostly not asked for what is missing.
+    let is_told = desk.dialect.powers().deletions != Deletions::Silent;
+    assert!(held == 21 || is_told && held == 0, "{name}: {held}");
+    desk.act(|tickets| {
+        tickets.hide(false);
+        tickets.reply(2, By::Customer, "and it hums");
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    desk.compare(&shelf, "once all can be seen again").await;
+    assert_eq!(shelf.held().await, 0, "{name}");
+}
+
 /// Credentials that are refused are a matter for a person, and the error does not show them.
 async fn refused_credentials_are_a_matter_for_a_person(name: &str) {
     let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
@@ -379,6 +412,7 @@ macro_rules! contracts {
                 a_record_without_sense_is_skipped_and_the_rest_kept,
                 an_empty_helpdesk_is_no_fault,
                 whatever_goes_wrong_with_any_request_nothing_is_lost,
+                rights_that_vanish_cost_no_word,
                 refused_credentials_are_a_matter_for_a_person,
             );
         )*

@@ -163,6 +163,7 @@ impl State {
                 id: id.clone(),
                 reason: "the helpdesk answered 500".to_owned(),
                 retry_after_s: None,
+                is_missing: false,
             });
             return;
         }

@@ -51,7 +51,7 @@ impl Shelf {
     ) -> Vec<PullError> {
         let mut failures = Vec::new();
         for _ in 0..20 {
-            let outcome = self.pull(connector, now, 100).await;
+            let outcome = self.pull(connector, now, 300).await;
             match outcome.failure {
                 None => {
                     let cursor = self.cursor().await;
@@ -77,6 +77,12 @@ impl Shelf {
             )
         });
         held.collect()
+    }
+
+    /// Deletions that the brake holds back.
+    pub async fn held(&self) -> u64 {
+        let progress = self.store.source_progress().await.unwrap();
+        progress[0].deletions_held
     }
 
     pub async fn cursor(&self) -> Option<Cursor> {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use groundswell::clock;
+use groundswell::connectors::Sweep;
+use groundswell::model::SourceId;
+use groundswell::store::{Changed, CleanPage, Location, Store};
 use serde_json::Value;
 
 use crate::helpdesk::{By, Fault, Helpdesk, SECRET, dialects};
@@ -163,6 +166,74 @@ async fn what_cannot_work_is_said_and_nothing_is_written() {
         assert!(said.err.contains(expected), "{arguments:?}: {}", said.err);
         assert!(!said.err.contains("s3cret"), "{}", said.err);
     }
+}
+
+/// As after a right was lost: a walk that met nothing, and no record that is there. The command of a person ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_of_nearly_everything_wait_for_a_person() {
+    let mut dialects = dialects::all().into_iter();
+    let zammad = dialects.find(|one| one.name() == "zammad").unwrap();
+    let helpdesk = Helpdesk::speaking(zammad).await;
+    helpdesk.tickets(|tickets| {
+        let now = clock::now() - TimeDelta::days(3);
+        tickets.advance((now - tickets.now()).num_seconds());
+        (1..=30).for_each(|number| {
+            tickets.open(&format!("Leak {number}"), "the valve leaks");
+        });
+        tickets.advance(2 * 24 * 3_600);
+    });
+    let config = format!(
+        "[[sources]]\nid = \"desk\"\nkind = \"zammad\"\nurl = \"{}\"\ntoken_file = \"key.txt\"\n",
+        helpdesk.url
+    );
+    let (_folder, path) = folder(&config);
+    done(&path, &["pull"]);
+    let said = groundswell(&path, &["source", "allow-deletions", "desk"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err.contains("no deletions of desk are held back"),
+        "{}",
+        said.err
+    );
+    let said = groundswell(&path, &["source", "allow-deletions", "dest"]);
+    assert_eq!(said.code, 2, "{}", said.err);
+
+    helpdesk.tickets(|tickets| tickets.hide(true));
+    let database = Location::Folder(path.join("groundswell-data"));
+    let store = Store::open(&database).await.unwrap();
+    let walk = CleanPage {
+        sweep: Some(Sweep {
+            started_at: clock::now(),
+            present: Vec::new(),
+            prefix: String::new(),
+            is_over: true,
+        }),
+        ..CleanPage::default()
+    };
+    let source = SourceId::from("desk");
+    store.save_page(&source, &walk, clock::now()).await.unwrap();
+    store.close().await;
+    done(&path, &["pull"]);
+    let said = groundswell(&path, &["doctor"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.out.contains(
+            "BAD  source desk, deletions: 30 conversations are gone from the helpdesk at once"
+        ) && said.out.contains("groundswell source allow-deletions desk"),
+        "{}",
+        said.out
+    );
+    let listed = done(&path, &["source", "list"]);
+    assert!(listed.contains("30 deletions held back"), "{listed}");
+    let said = done(&path, &["source", "allow-deletions", "desk"]);
+    assert_eq!(said, "30 conversations of desk are deleted\n");
+    assert!(!done(&path, &["source", "list"]).contains("held back"));
+    assert!(!groundswell(&path, &["doctor"]).out.contains("deletions"));
+    let store = Store::open(&database).await.unwrap();
+    let changes = store.changes_after(0, 100).await.unwrap();
+    assert_eq!(changes.len(), 30);
+    let is_erased = |change: &Changed| change.stored.text.as_str().is_empty();
+    assert!(changes.iter().all(is_erased));
 }
 
 #[tokio::test(flavor = "multi_thread")]

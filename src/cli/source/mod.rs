@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::Common;
 use super::output::print_json;
+use super::{Common, WrongUsage};
 use crate::app::location;
 use crate::clock;
 use crate::config::Config;
+use crate::model::SourceId;
 use crate::schedule::{self, Standing};
 use crate::store::{Location, SourceProgress, Store};
 
@@ -24,6 +25,8 @@ pub enum SourceCommand {
     Add(AddArgs),
     /// Show the configured sources with their state
     List,
+    /// Let the deletions go through that are held back because so much was gone from the helpdesk at once
+    AllowDeletions(AllowArgs),
 }
 
 /// Arguments of `source add`.
@@ -43,11 +46,21 @@ pub struct AddArgs {
     write: bool,
 }
 
+/// Arguments of `source allow-deletions`.
+#[derive(Args, Debug)]
+pub struct AllowArgs {
+    /// The source
+    source: String,
+}
+
 /// Runs a command about sources.
 pub async fn run(command: &SourceCommand, common: &Common) -> anyhow::Result<()> {
     match command {
         SourceCommand::Add(args) => add::run(args, common).await,
         SourceCommand::List => list(&super::load(common)?, common.json).await,
+        SourceCommand::AllowDeletions(args) => {
+            allow_deletions(&args.source, &super::load(common)?, common.json).await
+        }
     }
 }
 
@@ -60,6 +73,7 @@ struct Listed {
     records: u64,
     skipped: u64,
     parked: u64,
+    deletions_held: u64,
     complete_until: Option<DateTime<Utc>>,
     next_pull_at: Option<DateTime<Utc>>,
     error: Option<String>,
@@ -113,6 +127,7 @@ fn listed(config: &Config, progress: Vec<SourceProgress>) -> Vec<Listed> {
                 records: known.map_or(0, |known| known.records),
                 skipped: known.map_or(0, |known| known.skipped),
                 parked: known.map_or(0, |known| known.parked),
+                deletions_held: known.map_or(0, |known| known.deletions_held),
                 complete_until: known.and_then(|known| known.complete_until),
                 next_pull_at: schedule::pull_at(source, &plan),
                 error,
@@ -135,6 +150,12 @@ fn line(one: &Listed, zone: chrono_tz::Tz) -> String {
     if let Some(at) = one.next_pull_at.filter(|at| *at > clock::now()) {
         line.push_str(&format!(", next pull {}", local(at)));
     }
+    if one.deletions_held > 0 {
+        line.push_str(&format!(
+            ", {} deletions held back (see groundswell doctor)",
+            one.deletions_held
+        ));
+    }
     if let Some(error) = &one.error {
         line.push_str(&format!(": {error}"));
     }
@@ -146,4 +167,32 @@ fn line(one: &Listed, zone: chrono_tz::Tz) -> String {
         line.push_str(&format!("; {}", standing.line(zone)));
     }
     line
+}
+
+/// Works beside the daemon. What is still being looked for goes, too, with the next pulls.
+async fn allow_deletions(source: &str, config: &Config, json: bool) -> anyhow::Result<()> {
+    let source = SourceId::from(source);
+    if !config.sources.iter().any(|known| known.id == source) {
+        let known: Vec<_> = config.sources.iter().map(|one| one.id.as_str()).collect();
+        let message = format!("there is no source {source}; known: {}", known.join(", "));
+        return Err(WrongUsage(message).into());
+    }
+    let store = Store::open_shared(&location(config)).await?;
+    let allowed = store.allow_deletions(&source, clock::now()).await?;
+    let Some(allowed) = allowed else {
+        anyhow::bail!("no deletions of {source} are held back");
+    };
+    if json {
+        return print_json(&serde_json::json!({
+            "source": source.as_str(), "deleted": allowed.buried, "still_looked_for": allowed.missing,
+        }));
+    }
+    println!("{} conversations of {source} are deleted", allowed.buried);
+    if allowed.missing > 0 {
+        let missing = allowed.missing;
+        println!(
+            "{missing} more are still being looked for; those that are gone follow with the next pulls"
+        );
+    }
+    Ok(())
 }

@@ -263,6 +263,7 @@ impl Engine {
         let mut park = |reason: String, retry_after_s| {
             page.parked.push(Parked {
                 id: id.to_owned(),
+                is_missing: reason == NOT_THERE,
                 reason,
                 retry_after_s,
             })
@@ -294,7 +295,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads parked records; one that is not there now is gone.
+    /// Reads parked records; those that are not there now are gone.
     pub(super) async fn again(
         &self,
         ids: &[String],
@@ -316,13 +317,9 @@ impl Engine {
             .await?;
         let (gone, parked) = std::mem::take(&mut page.parked)
             .into_iter()
-            .partition(|one: &Parked| one.reason == NOT_THERE);
+            .partition(|one: &Parked| one.is_missing);
         page.parked = parked;
-        page.records
-            .extend(gone.into_iter().map(|one: Parked| Record::Deleted {
-                key: self.system.settings().key(&one.id),
-                at: now,
-            }));
+        page.gone = gone.into_iter().map(|one: Parked| one.id).collect();
         Ok(page)
     }
 }

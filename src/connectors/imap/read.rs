@@ -240,7 +240,7 @@ impl Imap {
         let read = reading
             .await
             .map_err(|failure: Failure| failure.pull_error("reading mails again"));
-        let (mut read, missing) = read?;
+        let (read, missing) = read?;
         let mut page = Page::at(Cursor(String::new()));
         for root in missing {
             if gathered.is_partial || gathered.is_cut {
@@ -248,10 +248,10 @@ impl Imap {
                     id: escape(&root),
                     reason: "not every folder could be looked through for it".to_owned(),
                     retry_after_s: None,
+                    is_missing: false,
                 });
             } else {
-                let key = self.key(&root);
-                read.records.push(Record::Deleted { key, at: now });
+                page.gone.push(escape(&root));
             }
         }
         Ok(Page {

@@ -77,6 +77,8 @@ pub struct Tickets {
     is_bulk: bool,
     /// How long lists do not show an act.
     lag: TimeDelta,
+    /// Whoever asks may see nothing of it any more.
+    is_hidden: bool,
 }
 
 impl Default for Tickets {
@@ -86,6 +88,7 @@ impl Default for Tickets {
             tickets: BTreeMap::new(),
             is_bulk: false,
             lag: TimeDelta::zero(),
+            is_hidden: false,
         }
     }
 }
@@ -147,12 +150,12 @@ impl Tickets {
     pub fn listed(&self) -> impl Iterator<Item = &Ticket> {
         self.tickets
             .values()
-            .filter(|ticket| ticket.listed_from <= self.now)
+            .filter(|ticket| ticket.listed_from <= self.now && !self.is_hidden)
     }
 
     /// A ticket by its id, whatever lists show.
     pub fn find(&self, id: u64) -> Option<&Ticket> {
-        self.tickets.get(&id)
+        self.tickets.get(&id).filter(|_| !self.is_hidden)
     }
 
     /// What Groundswell should hold, by the ids and with the limits of a vendor.
@@ -245,6 +248,12 @@ impl Tickets {
         gone.tags.push("closed_by_merge".to_owned());
         gone.merged_into = Some(into);
         self.reply(into, By::Note, &format!("merged from {id}: {words}"));
+    }
+
+    /// Takes from whoever asks the right to see any ticket, or gives it back. Nothing says so: lists are empty, and no
+    /// record is found.
+    pub fn hide(&mut self, is_hidden: bool) {
+        self.is_hidden = is_hidden;
     }
 
     /// A ticket that makes no sense to a reader.

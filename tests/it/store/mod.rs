@@ -4,6 +4,7 @@
 mod answers;
 mod conversations;
 mod feed;
+mod gone;
 mod history;
 mod migrations;
 mod opening;

@@ -24,6 +24,7 @@ fn parked(ids: &[&str], retry_after_s: Option<u64>) -> Vec<Parked> {
         id: (*id).to_owned(),
         reason: "timed out".to_owned(),
         retry_after_s,
+        is_missing: false,
     })
     .collect()
 }

@@ -28,7 +28,10 @@ CREATE TABLE sources (
     backfill_records BIGINT NOT NULL DEFAULT 0,
     backfill_failures BIGINT NOT NULL DEFAULT 0,
     backfill_error TEXT COLLATE "C",
-    backfill_retry_at BIGINT
+    backfill_retry_at BIGINT,
+    -- The brake on mass deletion: how many deletions it holds back, and whether a person let them go.
+    deletions_held BIGINT NOT NULL DEFAULT 0,
+    deletions_allowed BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE skipped (
@@ -47,6 +50,17 @@ CREATE TABLE parked (
     attempts BIGINT NOT NULL,
     retry_at BIGINT NOT NULL,
     parked_at BIGINT NOT NULL,
+    -- 1: it was missed, or not there when it was named; once looked for in vain it is gone.
+    is_missing BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (source, id)
+);
+
+-- What was looked for in vain: to be deleted, or deleted not long ago.
+CREATE TABLE gone (
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    found_at BIGINT NOT NULL,
+    buried_at BIGINT,
     PRIMARY KEY (source, id)
 );
 

@@ -27,7 +27,10 @@ CREATE TABLE sources (
     backfill_records INTEGER NOT NULL DEFAULT 0,
     backfill_failures INTEGER NOT NULL DEFAULT 0,
     backfill_error TEXT,
-    backfill_retry_at INTEGER
+    backfill_retry_at INTEGER,
+    -- The brake on mass deletion: how many deletions it holds back, and whether a person let them go.
+    deletions_held INTEGER NOT NULL DEFAULT 0,
+    deletions_allowed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE skipped (
@@ -46,6 +49,17 @@ CREATE TABLE parked (
     attempts INTEGER NOT NULL,
     retry_at INTEGER NOT NULL,
     parked_at INTEGER NOT NULL,
+    -- 1: it was missed, or not there when it was named; once looked for in vain it is gone.
+    is_missing INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (source, id)
+) STRICT, WITHOUT ROWID;
+
+-- What was looked for in vain: to be deleted, or deleted not long ago.
+CREATE TABLE gone (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    found_at INTEGER NOT NULL,
+    buried_at INTEGER,
     PRIMARY KEY (source, id)
 ) STRICT, WITHOUT ROWID;
 
