@@ -18,7 +18,7 @@ use super::engine::{
 };
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
-use super::json;
+use super::{json, rating};
 use crate::model::{Author, Conversation, ConversationKey, Message, Text, Visibility};
 use crate::section::Section;
 
@@ -272,7 +272,8 @@ fn conversation(
         .get("additional_attributes")
         .and_then(|more| json::text(more, "company_name"));
     conversation.account = conversation.account.or(company);
-    conversation.csat = messages.iter().filter_map(rating).next_back();
+    let given = messages.iter().filter_map(rating).next_back();
+    conversation.csat = conversation.csat.or(given);
     let mut entries: Vec<&Value> = messages.iter().collect();
     entries.sort_by_key(|entry| (json::unix(entry, "created_at"), json::number(entry, "id")));
     conversation.messages = entries.into_iter().filter_map(message).collect();
@@ -316,8 +317,7 @@ fn channel(name: &str) -> String {
 /// One to five, in the answer to a survey that stands among the messages.
 fn rating(message: &Value) -> Option<f64> {
     let path = "/content_attributes/submitted_values/csat_survey_response/rating";
-    let stars = message.pointer(path)?.as_f64()?;
-    (1.0..=5.0).contains(&stars).then_some((stars - 1.0) / 4.0)
+    rating::stars(message.pointer(path)?)
 }
 
 fn message(entry: &Value) -> Option<Message> {

@@ -17,7 +17,7 @@ use super::engine::{
     Span, Stream, System, Touched, Usual, state, words,
 };
 use super::http::Failure;
-use super::json;
+use super::{json, rating};
 use crate::model::{
     Author, Conversation, ConversationKey, Kind as What, Message, Text, Visibility,
 };
@@ -213,16 +213,11 @@ fn conversation(
     conversation.requester = text("external_number")
         .or_else(|| json::text(contact, "phone"))
         .or_else(|| json::text(contact, "id"));
-    conversation.csat = rating(call);
+    let given = call.get("csat_score").and_then(rating::stars);
+    conversation.csat = conversation.csat.or(given);
     conversation.messages = messages(call, lines, started_at);
     conversation.attributes = attributes(call);
     Ok(conversation)
-}
-
-/// One to five stars, as text.
-fn rating(call: &Value) -> Option<f64> {
-    let stars: f64 = json::text(call, "csat_score")?.parse().ok()?;
-    (1.0..=5.0).contains(&stars).then_some((stars - 1.0) / 4.0)
 }
 
 fn messages(call: &Value, lines: &[Value], started_at: DateTime<Utc>) -> Vec<Message> {

@@ -17,6 +17,7 @@ use super::engine::{
 };
 use super::http::Failure;
 use super::json;
+use super::rating::scaled;
 use crate::model::{
     Author, Conversation, Exclusion, Kind as What, Message, Record, Text, Visibility,
 };
@@ -246,7 +247,7 @@ fn conversation(
     let is_closed = matches!(conversation.status.as_deref(), Some("resolved" | "closed"));
     conversation.closed_at = at("resolved_at").or(at("closed_at")).filter(|_| is_closed);
     conversation.reopens = u32::from(at("reopened_at").is_some());
-    conversation.csat = rating(ratings);
+    conversation.csat = conversation.csat.or_else(|| rating(ratings));
     conversation.messages = messages(ticket, entries, created_at);
     conversation.attributes = attributes(ticket);
     if ticket.get("spam").and_then(Value::as_bool) == Some(true) {
@@ -267,7 +268,7 @@ fn rating(ratings: &Value) -> Option<f64> {
         .iter()
         .max_by_key(|one| json::time(one, "updated_at"))?;
     let value = newest.get("ratings")?.get("default_question")?.as_f64()?;
-    Some(((value + 103.0) / 206.0).clamp(0.0, 1.0))
+    scaled(value, -103.0, 103.0)
 }
 
 fn messages(ticket: &Value, entries: &[Value], created_at: DateTime<Utc>) -> Vec<Message> {

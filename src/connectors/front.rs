@@ -3,7 +3,8 @@
 //! Facts (dev.frontapp.com): the log is newest first unless told otherwise and has 15 events a page; the address of the
 //! next page may be on another host, of which only the token counts; the order of the list of conversations follows
 //! settings of the company, so it tells of no changes; times are seconds with decimals; conversations in the trash have
-//! the status deleted and can come back; a merge names the conversations that it took away.
+//! the status deleted and can come back; a merge names the conversations that it took away. Answers to its surveys are told
+//! only as averages of reports: `csat_field` may name a custom field that a rule fills in.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use super::engine::{
 };
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
-use super::{adf, json};
+use super::{adf, json, rating};
 use crate::model::{Author, Conversation, Message, Record, Text, Visibility};
 use crate::section::Section;
 
@@ -302,7 +302,8 @@ fn conversation(
     let changed = time("statuscategorychangedate").filter(|_| is_done(issue));
     conversation.closed_at = time("resolutiondate").or(changed);
     conversation.reopens = reopens(history);
-    conversation.csat = rating(feedback);
+    let given = feedback.get("rating").and_then(rating::stars);
+    conversation.csat = conversation.csat.or(given);
     conversation.messages = messages(fields, comments, reporter.as_deref(), created_at);
     conversation.requester = reporter;
     conversation.attributes = attributes(issue, fields);
@@ -377,12 +378,6 @@ fn reopens(history: &[Value]) -> u32 {
         json::text(item, "toString").is_some_and(|name| name.eq_ignore_ascii_case("reopened"))
     });
     u32::try_from(cleared.count().max(named.count())).unwrap_or(u32::MAX)
-}
-
-/// 1 … 5.
-fn rating(feedback: &Value) -> Option<f64> {
-    let stars = feedback.get("rating")?.as_f64()?;
-    (1.0..=5.0).contains(&stars).then_some((stars - 1.0) / 4.0)
 }
 
 fn attributes(issue: &Value, fields: &Value) -> BTreeMap<String, String> {

@@ -24,6 +24,7 @@ pub mod intercom;
 pub mod jira;
 mod json;
 pub mod kinds;
+pub mod rating;
 pub mod redmine;
 pub mod request_tracker;
 pub mod salesforce;
@@ -211,6 +212,11 @@ pub trait Connector: Send + Sync {
     ) -> BoxFuture<'a, Result<Page, PullError>> {
         let (_, _) = (ids, now);
         Box::pin(async { Ok(Page::at(Cursor(String::new()))) })
+    }
+
+    /// Whether ratings come in a list of their own, so that a conversation that is read for another reason does not say its.
+    fn has_ratings_apart(&self) -> bool {
+        false
     }
 
     /// How calls from the vendor are checked; none where it has no such calls, or no secret is configured.

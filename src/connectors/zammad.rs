@@ -2,7 +2,8 @@
 //!
 //! Facts (docs.zammad.org, zammad's source): no total is told, so pages are read until one is empty; the search lags behind
 //! by seconds and ends at 10,000 rows; `expand` gives names beside ids; nothing tells of deletions; a merged ticket has the
-//! state `merged` and a link to the one that stays.
+//! state `merged` and a link to the one that stays. It asks nobody how satisfied they are: `csat_field` may name an object
+//! attribute that somebody else's survey fills in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
-//! A vendor may give only the newest messages of a long conversation. What was stored of it before stays: a conversation
-//! never gets shorter because it got longer.
+//! What a vendor does not say each time stays as it was stored. It may give only the newest messages of a long
+//! conversation: that never gets shorter because it got longer. And ratings may come in a list of their own.
+
+use std::collections::BTreeMap;
 
 use crate::connectors::Page;
 use crate::model::{MESSAGES_MISSING, Message, Record};
@@ -18,6 +20,23 @@ pub(super) async fn keep_earlier(store: &Store, page: &mut Page) -> anyhow::Resu
             let given = std::mem::take(&mut conversation.messages);
             conversation.messages = joined(stored.conversation.messages, given);
         }
+    }
+    Ok(())
+}
+
+/// Puts ratings out of the store back into conversations that do not say theirs.
+pub(super) async fn keep_ratings(store: &Store, page: &mut Page) -> anyhow::Result<()> {
+    let unrated = page.records.iter_mut().filter_map(|record| match record {
+        Record::Conversation(one) if one.csat.is_none() => Some(one),
+        _ => None,
+    });
+    let unrated: Vec<_> = unrated.collect();
+    let keys: Vec<_> = unrated.iter().map(|one| one.key.clone()).collect();
+    let stored = store.conversations(&keys).await?;
+    let ratings = stored.into_iter().map(|one| one.conversation);
+    let ratings: BTreeMap<_, _> = ratings.map(|one| (one.key, one.csat)).collect();
+    for conversation in unrated {
+        conversation.csat = ratings.get(&conversation.key).copied().flatten();
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use rayon::prelude::*;
 
-use super::earlier::keep_earlier;
+use super::earlier::{keep_earlier, keep_ratings};
 use super::{IngestConfig, again, prepare};
 use crate::connectors::{Connector, Cursor, Page, Parked, PullError};
 use crate::model::{Record, SourceId, Stored};
@@ -152,6 +152,9 @@ impl Pull<'_> {
     /// Cleans a page and saves it.
     pub async fn save(&mut self, mut page: Page, moves: Moves) -> anyhow::Result<()> {
         keep_earlier(self.store, &mut page).await?;
+        if self.connector.has_ratings_apart() {
+            keep_ratings(self.store, &mut page).await?;
+        }
         let (page, remarks) = clean_page(page, moves, self.config.clone()).await?;
         let saved = self.store.save_page(self.source, &page, self.now).await?;
         tracing::debug!(source.id = %self.source, records.count = page.conversations.len(), "page saved");

@@ -79,6 +79,15 @@ impl Shelf {
         held.collect()
     }
 
+    /// What customers thought, by id, where they said so.
+    pub async fn ratings(&self) -> BTreeMap<String, f64> {
+        let changes = self.store.changes_after(0, 10_000).await.unwrap();
+        let conversations = changes.into_iter().map(|one| one.stored.conversation);
+        conversations
+            .filter_map(|one| Some((one.key.id, one.csat?)))
+            .collect()
+    }
+
     /// Deletions that the brake holds back.
     pub async fn held(&self) -> u64 {
         let progress = self.store.source_progress().await.unwrap();

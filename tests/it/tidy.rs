@@ -221,6 +221,7 @@ fn connectors_and_notifiers_do_not_know_each_other() {
                     "hook",
                     "date",
                     "json",
+                    "rating",
                     "vault",
                     "decide",
                     "outbox",

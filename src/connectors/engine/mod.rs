@@ -277,6 +277,10 @@ impl Connector for Engine {
         })
     }
 
+    fn has_ratings_apart(&self) -> bool {
+        self.system.has_ratings_apart()
+    }
+
     fn hook(&self) -> Option<&Hook> {
         self.hook.as_ref()
     }

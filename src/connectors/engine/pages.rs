@@ -183,6 +183,11 @@ impl Engine {
                 Ok(Some(answer))
             }
             Err(Failure::NotFound) if stream.is_404_empty => Ok(Some(Answer::empty())),
+            Err(Failure::Forbidden(_) | Failure::NotFound | Failure::Refused(_))
+                if stream.is_optional && walk.position().is_none() =>
+            {
+                Ok(Some(Answer::empty()))
+            }
             Err(Failure::Refused(_) | Failure::NotFound) if walk.position().is_some() => {
                 walk.refused(stream)?;
                 Ok(None)
@@ -326,7 +331,9 @@ impl Engine {
 
 /// An answer without its list is about something else, unless that is how the server says that it is empty.
 fn refuse_strange(stream: &Stream, answer: &Answer) -> Result<(), PullError> {
-    let is_missing = !stream.items.is_empty() && answer.body.pointer(stream.items).is_none();
+    let is_refused = stream.is_optional && answer.body.is_null();
+    let is_missing =
+        !stream.items.is_empty() && !is_refused && answer.body.pointer(stream.items).is_none();
     if is_missing && !stream.is_missing_empty && !stream.is_404_empty {
         let reason = format!(
             "{}: the answer has no list at {}",

@@ -12,6 +12,7 @@ use super::System;
 use super::auth::Credentials;
 use super::fields::FieldPath;
 use crate::connectors::http::Limits;
+use crate::connectors::rating::RatingField;
 use crate::model::{Conversation, ConversationKey, SourceId};
 use crate::section::Section;
 
@@ -150,6 +151,8 @@ pub struct Settings {
     pub product: Option<FieldPath>,
     /// The field that names the customer's company, where the system's own is not meant.
     pub account: Option<FieldPath>,
+    /// The field that holds the customer's rating, where the system's own is not meant.
+    pub csat: Option<RatingField>,
     /// History is read back to here; a year when missing.
     pub start: Option<DateTime<Utc>>,
     /// How far before the end of the last run the next one begins.
@@ -180,6 +183,7 @@ impl Settings {
             category: (!usual.category.is_empty()).then(|| FieldPath::new(usual.category)),
             product: None,
             account: None,
+            csat: None,
             start: None,
             overlap: TimeDelta::minutes(usual.overlap_minutes),
             reread: TimeDelta::days(usual.reread_days),
@@ -204,6 +208,7 @@ impl Settings {
         settings.category = FieldPath::read(section, "category_field").or(settings.category);
         settings.product = FieldPath::read(section, "product_field");
         settings.account = FieldPath::read(section, "account_field");
+        settings.csat = RatingField::read(section);
         settings.start = crate::connectors::start(section, zone);
         settings.overlap = TimeDelta::minutes(section.number(
             "overlap_minutes",
@@ -232,19 +237,25 @@ impl Settings {
         conversation.category = value(&self.category);
         conversation.product = value(&self.product);
         conversation.account = value(&self.account);
+        conversation.csat = self.csat.as_ref().and_then(|csat| csat.of(record));
+    }
+
+    /// The fields that a person chose, by their names in the configuration.
+    pub fn chosen(&self) -> impl Iterator<Item = (&'static str, &FieldPath)> {
+        let chosen = [
+            ("category_field", self.category.as_ref()),
+            ("product_field", self.product.as_ref()),
+            ("account_field", self.account.as_ref()),
+            ("csat_field", self.csat.as_ref().map(|csat| &csat.field)),
+        ];
+        chosen
+            .into_iter()
+            .filter_map(|(key, path)| Some((key, path?)))
     }
 
     /// What `doctor` says of chosen fields that none of these records has.
     pub fn remarks(&self, records: &[Value]) -> Vec<String> {
-        let chosen = [
-            ("category_field", &self.category),
-            ("product_field", &self.product),
-            ("account_field", &self.account),
-        ];
-        let missing = chosen
-            .iter()
-            .filter_map(|(key, path)| Some((key, path.as_ref()?)));
-        let missing = missing.filter(|(_, path)| {
+        let missing = self.chosen().filter(|(_, path)| {
             !records.is_empty() && !records.iter().any(|record| path.is_in(record))
         });
         missing

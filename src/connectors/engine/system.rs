@@ -111,6 +111,11 @@ pub trait System: Send + Sync + fmt::Debug {
         "the credentials may not read this; allow it in the helpdesk"
     }
 
+    /// Whether ratings come in a list of their own: a conversation that is read for another reason does not say its.
+    fn has_ratings_apart(&self) -> bool {
+        false
+    }
+
     /// How the vendor signs its calls.
     fn signature(&self) -> Option<Signature> {
         None

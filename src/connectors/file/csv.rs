@@ -11,6 +11,7 @@ use super::cursor::Place;
 use super::jsonl::{only_message, split_tags};
 use super::lines::{End, Lines, decode};
 use crate::connectors::date::{self, DateOrder};
+use crate::connectors::rating;
 use crate::model::{
     Author, Conversation, ConversationKey, Kind, Message, Record, SourceId, Text, Visibility,
 };
@@ -322,18 +323,16 @@ fn kind(named: Option<&str>, channel: Option<&str>) -> Kind {
 
 /// A share, a percentage, or Zendesk's words.
 fn csat(score: &str) -> Option<f64> {
-    let lower = score.to_lowercase();
-    match lower.as_str() {
-        "good" | "good with comment" => Some(1.0),
-        "bad" | "bad with comment" => Some(0.0),
-        _ => {
-            let percent = lower
-                .strip_suffix('%')
-                .and_then(|n| n.trim().parse::<f64>().ok());
-            let share = percent.map(|n| n / 100.0).or_else(|| lower.parse().ok());
-            share.filter(|share| (0.0..=1.0).contains(share))
-        }
-    }
+    let share = || {
+        let lower = score.trim();
+        let percent = lower
+            .strip_suffix('%')
+            .and_then(|number| number.trim().parse::<f64>().ok());
+        let share = percent.map(|number| number / 100.0);
+        let share = share.or_else(|| lower.parse().ok());
+        share.filter(|share| (0.0..=1.0).contains(share))
+    };
+    rating::word(score).or_else(share)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 //!
 //! Facts (developers.hubspot.com, paths of 2026-09): a search ends at 10,000 rows, so each window is read by growing ids; a
 //! search has no associations, so those of a page of notes, calls or mails are asked for together; only properties that are
-//! named come back; deleted tickets stand in a list of their own; a merged ticket is named by the one that stays.
+//! named come back; deleted tickets stand in a list of their own; a merged ticket is named by the one that stays. Answers
+//! to surveys are objects of their own, for which a key needs a scope of its own.
 
+mod feedback;
 mod read;
 mod record;
 
@@ -22,6 +24,7 @@ use super::engine::{
 use super::http::Failure;
 use super::json;
 use crate::section::Section;
+use feedback::FEEDBACK;
 use record::{CALL, Stage};
 
 /// HubSpot in the table of systems.
@@ -31,7 +34,7 @@ pub const KIND: Kind = Kind {
     settings: &[Setting::secret(
         "token",
         "a service key (Settings, Integrations) with the scopes tickets, crm.objects.contacts.read, \
-             crm.objects.companies.read and conversations.read",
+             crm.objects.companies.read, conversations.read and, for ratings, crm.objects.feedback_submissions.read",
     )],
     read,
     usual: Usual {
@@ -69,6 +72,7 @@ const PAGES: Paging = Paging::Token {
 pub struct HubSpot {
     settings: Settings,
     has_threads: bool,
+    has_ratings: bool,
     /// The stages of all pipelines, by id; read again when one is not known.
     stages: Mutex<BTreeMap<String, Stage>>,
 }
@@ -77,16 +81,18 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
     let hint = "name the variable that holds the service key, such as token_env = \"HUBSPOT_KEY\"";
     settings.credentials = Credentials::bearer(section.secret("token", hint));
     let has_threads = section.flag("threads", true);
-    Arc::new(HubSpot::new(settings, has_threads))
+    let has_ratings = section.flag("ratings", true);
+    Arc::new(HubSpot::new(settings, has_threads, has_ratings))
 }
 
 impl HubSpot {
     /// An account with these settings.
-    pub fn new(settings: Settings, has_threads: bool) -> Self {
+    pub fn new(settings: Settings, has_threads: bool, has_ratings: bool) -> Self {
         let stages = Mutex::default();
         Self {
             settings,
             has_threads,
+            has_ratings,
             stages,
         }
     }
@@ -116,6 +122,12 @@ impl System for HubSpot {
         let mut streams: Vec<Stream> = ["tickets", "notes", "calls", "emails"].map(search).into();
         if self.has_threads {
             streams.push(Stream::new("threads", Follow::Since, PAGES, "/results"));
+        }
+        if self.has_ratings {
+            streams.push(Stream {
+                is_optional: true,
+                ..search(FEEDBACK)
+            });
         }
         streams.extend(["archived/tickets", "archived/calls"].map(archived));
         streams
@@ -166,7 +178,9 @@ impl System for HubSpot {
             let rows = json::list(answer, "results");
             let rows = match stream.name.as_str() {
                 "tickets" => record::with_merged(rows),
-                kind @ ("notes" | "calls" | "emails") => self.expand(api, kind, rows).await?,
+                kind @ ("notes" | "calls" | "emails" | FEEDBACK) => {
+                    self.expand(api, kind, rows).await?
+                }
                 _ => return Ok(()),
             };
             if let Some(found) = answer.get_mut("results") {
@@ -186,7 +200,7 @@ impl System for HubSpot {
         Ok(match stream.name.as_str() {
             "tickets" if row.get("mergedInto").is_some() => Some(Touched::new(id, at)),
             "tickets" => Some(keyed(id.clone())),
-            "notes" | "calls" | "emails" => json::text(row, "about").map(keyed),
+            "notes" | "calls" | "emails" | FEEDBACK => json::text(row, "about").map(keyed),
             "threads" => record::ticket_of(row)
                 .map(|ticket| Touched::new(ticket, json::instant(row, "latestMessageTimestamp"))),
             // Only what a row says itself is deleted.
@@ -215,7 +229,14 @@ impl System for HubSpot {
                 .iter()
                 .filter_map(|row| row.get("properties").cloned())
                 .collect();
-            Ok(self.settings.remarks(&rows))
+            let mut remarks = self.settings.remarks(&rows);
+            let feedback = Request::get(format!("crm/objects/{DATE}/{FEEDBACK}")).with("limit", 1);
+            if self.has_ratings && api.optional(feedback).await?.is_none() {
+                let remark = "answers to surveys cannot be read: give the key the scope \
+                              crm.objects.feedback_submissions.read, or set ratings = false";
+                remarks.push(remark.to_owned());
+            }
+            Ok(remarks)
         })
     }
 
@@ -248,7 +269,8 @@ mod tests {
         let url = "https://api.hubapi.test".parse().unwrap();
         let credentials = Credentials::bearer("t".to_owned().into());
         let source = crate::model::SourceId::from("desk");
-        HubSpot::new(Settings::new(source, url, credentials, &KIND.usual), true)
+        let settings = Settings::new(source, url, credentials, &KIND.usual);
+        HubSpot::new(settings, true, true)
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::feedback::FEEDBACK;
 use super::record::{self, CALL, Stage, Ticket};
 use super::{DATE, HubSpot, PAGES, THREADS};
 use crate::connectors::engine::{Api, Paging, Read, Request, Seen};
@@ -69,6 +70,8 @@ impl HubSpot {
             let ids = self.associated(api, &value, id, kind).await?;
             parts.insert(kind, self.batch(api, kind, properties, ids).await?);
         }
+        let feedback = self.feedback(api, id).await?;
+        parts.insert(FEEDBACK, feedback);
         let said = if self.has_threads {
             self.said(api, id).await?
         } else {
@@ -116,12 +119,7 @@ impl HubSpot {
 
     /// The properties of a ticket, with those that a person chose.
     pub(super) fn properties(&self) -> String {
-        let chosen = [
-            &self.settings.category,
-            &self.settings.product,
-            &self.settings.account,
-        ];
-        let chosen = chosen.into_iter().flatten().map(ToString::to_string);
+        let chosen = self.settings.chosen().map(|(_, path)| path.to_string());
         let chosen = chosen.filter(|path| !path.starts_with("tag:"));
         let own = record::TICKET_PROPERTIES.split(',').map(str::to_owned);
         let names: BTreeSet<String> = own.chain(chosen).collect();
@@ -150,7 +148,7 @@ impl HubSpot {
     }
 
     /// Records by their ids. An answer that leaves some out must say so of each; else they are asked for one by one.
-    async fn batch(
+    pub(super) async fn batch(
         &self,
         api: Api<'_>,
         kind: &str,

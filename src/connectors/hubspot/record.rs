@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::feedback::{FEEDBACK, rating};
 use crate::connectors::engine::Settings;
 use crate::connectors::{PullError, json};
 use crate::model::{Author, Conversation, Kind, Message, Text, Visibility};
@@ -44,7 +45,7 @@ impl Stage {
 pub struct Ticket<'a> {
     /// The ticket.
     pub value: &'a Value,
-    /// Notes, calls and mails.
+    /// Notes, calls, mails and answers to surveys.
     pub parts: &'a BTreeMap<&'static str, Vec<Value>>,
     /// Messages of its threads.
     pub said: &'a [Value],
@@ -73,6 +74,9 @@ pub fn ticket(ticket: &Ticket<'_>, settings: &Settings) -> Result<Conversation, 
         conversation.kind = Kind::CallNote;
     }
     conversation.account = conversation.account.or_else(|| ticket.company.clone());
+    conversation.csat = conversation
+        .csat
+        .or_else(|| rating(ticket.parts.get(FEEDBACK)?));
     conversation.messages = messages(ticket, conversation.created_at);
     Ok(conversation)
 }
@@ -127,7 +131,7 @@ pub fn changed_at(value: &Value) -> Option<DateTime<Utc>> {
     json::instant(property_list(value), CHANGED).or_else(|| json::instant(value, "updatedAt"))
 }
 
-fn property_list(value: &Value) -> &Value {
+pub(super) fn property_list(value: &Value) -> &Value {
     value.get("properties").unwrap_or(&Value::Null)
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::connectors::engine::{Settings, word, words};
-use crate::connectors::json;
+use crate::connectors::{json, rating};
 use crate::model::{Author, Conversation, Kind, MESSAGES_MISSING, Message, Text, Visibility};
 
 /// Start of the ids of tickets.
@@ -45,7 +45,8 @@ pub fn conversation(
     conversation.closed_at = json::instant(statistics, "last_close_at").filter(|_| is_closed);
     let reopens = json::number(statistics, "count_reopens").unwrap_or(0);
     conversation.reopens = u32::try_from(reopens).unwrap_or(u32::MAX);
-    conversation.csat = value.get("conversation_rating").and_then(rating);
+    let given = value.pointer("/conversation_rating/rating");
+    conversation.csat = conversation.csat.or_else(|| rating::stars(given?));
     let parts = parts(value, "conversation_parts");
     let first = message(source, conversation.created_at, Visibility::Public);
     conversation.messages = first.into_iter().chain(messages(parts)).collect();
@@ -294,12 +295,6 @@ fn spoken<'a>(
         visibility: Visibility::Public,
         text: Text::new(text),
     })
-}
-
-/// 1 … 5.
-fn rating(rating: &Value) -> Option<f64> {
-    let stars = rating.get("rating")?.as_f64()?;
-    (1.0..=5.0).contains(&stars).then_some((stars - 1.0) / 4.0)
 }
 
 fn flag_missing(conversation: &mut Conversation, counted: u64, given: usize) {

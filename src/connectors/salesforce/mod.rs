@@ -3,6 +3,7 @@
 //! Facts (developer.salesforce.com): `SystemModstamp` moves with every change, `LastModifiedDate` does not; a comment or a
 //! mail does not always touch its case, so each has a list of its own; `queryAll` shows what lies in the bin, for 15 days;
 //! fields that the user may not see cannot be asked for; the calls of a day are counted, so a case is read with one query.
+//! Ratings stand where each organisation wants them, so `csat_field` names the field.
 
 mod read;
 mod record;

@@ -101,12 +101,7 @@ impl Salesforce {
 
     /// The fields of a case, with those that a person chose.
     pub(super) fn fields(&self, has_merges: bool) -> String {
-        let chosen = [
-            &self.settings.category,
-            &self.settings.product,
-            &self.settings.account,
-        ];
-        let chosen = chosen.into_iter().flatten().map(ToString::to_string);
+        let chosen = self.settings.chosen().map(|(_, path)| path.to_string());
         let is_field = |path: &String| {
             path.chars()
                 .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))

@@ -3,8 +3,10 @@
 //! Facts (Table API): pages by offset repeat and miss rows, so each page is asked for behind the last row's time and id;
 //! a page may be shorter than asked for though more follow, where rows are hidden; times are UTC without saying so;
 //! with `sysparm_display_value=all` a field is an object of value and display value. `^OR` binds only the two conditions
-//! beside it. Deletions are in `sys_audit_delete`, which not every account may read.
+//! beside it. Deletions are in `sys_audit_delete`, which not every account may read. What callers answer to surveys is in
+//! `asmt_metric_result`, a number for each question, with its scale on the question.
 
+mod read;
 mod record;
 
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use crate::connectors::PullError;
 use crate::connectors::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
     Stream, System, Touched, Usual, rows_of,
@@ -22,7 +23,7 @@ use crate::connectors::http::{Answer, Failure};
 use crate::connectors::json;
 use crate::model::Record;
 use crate::section::Section;
-use record::{conversation, time, value};
+use record::{conversation, rating, time, value};
 
 /// ServiceNow in the table of systems.
 pub const KIND: Kind = Kind {
@@ -47,6 +48,15 @@ const FIRST_ROWS: usize = 10;
 
 /// Entries of a journal, as many as are read at once.
 const ENTRIES: usize = 500;
+
+/// Where answers to surveys are, one row for each question.
+const RESULTS: &str = "asmt_metric_result";
+
+/// The record that a survey was about.
+const ABOUT: &str = "instance.trigger_id";
+
+/// What is read of an answer.
+const RESULT_FIELDS: &str = "sys_id,sys_updated_on,instance,instance.trigger_id,actual_value,metric.min,metric.max,metric.scale_definition";
 
 /// What is asked for of each record, beside what a person chose.
 const FIELDS: [&str; 31] = [
@@ -89,6 +99,7 @@ pub struct ServiceNow {
     settings: Settings,
     table: String,
     audits_deletions: bool,
+    has_ratings: bool,
 }
 
 fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
@@ -117,7 +128,9 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
         section.problem("table", format!("\"{table}\" is not a table"), hint);
     }
     let audits_deletions = section.flag("audit_deletions", true);
-    Arc::new(ServiceNow::new(settings, table, audits_deletions))
+    let has_ratings = section.flag("ratings", false);
+    let table = ServiceNow::new(settings, table, audits_deletions);
+    Arc::new(table.with_ratings(has_ratings))
 }
 
 impl ServiceNow {
@@ -127,13 +140,20 @@ impl ServiceNow {
             settings,
             table,
             audits_deletions,
+            has_ratings: false,
+        }
+    }
+
+    /// The same; `has_ratings` says whether answers to surveys are read.
+    pub fn with_ratings(self, has_ratings: bool) -> Self {
+        Self {
+            has_ratings,
+            ..self
         }
     }
 
     fn fields(&self) -> String {
-        let settings = &self.settings;
-        let chosen = [&settings.category, &settings.product, &settings.account];
-        let chosen = chosen.into_iter().flatten().map(ToString::to_string);
+        let chosen = self.settings.chosen().map(|(_, path)| path.to_string());
         let mut fields: Vec<String> = FIELDS.map(str::to_owned).to_vec();
         for field in chosen.filter(|field| !field.starts_with("tag:")) {
             if !fields.contains(&field) {
@@ -175,48 +195,17 @@ impl ServiceNow {
             }
         };
         let journal = self.journal(api, id).await?;
+        let answers = self.answers(api, id).await?;
         Ok(
             match conversation(self.settings.key(id), record, &journal, &self.settings) {
                 Ok(mut conversation) => {
+                    conversation.csat = conversation.csat.or_else(|| rating(&answers));
                     conversation.url = Some(self.link(id));
                     Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
             },
         )
-    }
-
-    /// Everything that people wrote on a record, in the order of time.
-    async fn journal(&self, api: Api<'_>, id: &str) -> Result<Vec<Value>, Failure> {
-        let query = format!(
-            "element_id={id}^elementINcomments,work_notes^ORDERBYsys_created_on^ORDERBYsys_id"
-        );
-        let list = Request::get("api/now/table/sys_journal_field")
-            .with("sysparm_query", query)
-            .with(
-                "sysparm_fields",
-                "sys_id,element_id,element,value,sys_created_on,sys_created_by",
-            )
-            .with("sysparm_limit", ENTRIES);
-        let mut entries = Vec::new();
-        for page in 0.. {
-            let mut request = list.clone();
-            request.set("sysparm_offset", page * ENTRIES);
-            let answer = api.send(&request).await?;
-            let rows = rows_of(&answer.body, "/result")?;
-            let is_other = |row: &Value| value(row, "element_id").as_deref() != Some(id);
-            if rows.iter().any(is_other) {
-                let reason = "the journal of a record has another one's entries".to_owned();
-                return Err(PullError::Transient(reason).into());
-            }
-            entries.extend_from_slice(rows);
-            // Hidden rows make a page short; only the total says that nothing follows.
-            if rows.is_empty() || total(&answer).is_some_and(|total| total <= (page + 1) * ENTRIES)
-            {
-                break;
-            }
-        }
-        Ok(entries)
     }
 
     fn link(&self, id: &str) -> String {
@@ -239,6 +228,9 @@ impl System for ServiceNow {
             list("records", Follow::Since),
             list("journal", Follow::Since),
         ];
+        if self.has_ratings {
+            streams.push(list("ratings", Follow::Since));
+        }
         if self.audits_deletions {
             streams.push(list("deleted", Follow::Since));
         } else if !self.settings.sweep.is_zero() {
@@ -265,6 +257,13 @@ impl System for ServiceNow {
                 list("sys_journal_field", query)
                     .with("sysparm_fields", "sys_id,element_id,sys_created_on")
             }
+            "ratings" => {
+                let query = format!(
+                    "instance.trigger_table={table}^{}",
+                    behind(span, "sys_updated_on")
+                );
+                list(RESULTS, query).with("sysparm_fields", RESULT_FIELDS)
+            }
             "deleted" => {
                 let query = format!("tablename={table}^{}", behind(span, "sys_created_on"));
                 list("sys_audit_delete", query)
@@ -283,6 +282,7 @@ impl System for ServiceNow {
         let own = value(row, "sys_id").ok_or("the record has no sys_id")?;
         let (about, stamp) = match stream.name.as_str() {
             "journal" => ("element_id", "sys_created_on"),
+            "ratings" => (ABOUT, "sys_updated_on"),
             "deleted" => ("documentkey", "sys_created_on"),
             "sweep" => {
                 let key = Some(own.clone());
@@ -317,8 +317,11 @@ impl System for ServiceNow {
     fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
         Box::pin(async move {
             let mut remarks = Vec::new();
-            for table in ["sys_journal_field", "sys_audit_delete"] {
-                let is_used = table != "sys_audit_delete" || self.audits_deletions;
+            for (table, is_used) in [
+                ("sys_journal_field", true),
+                ("sys_audit_delete", self.audits_deletions),
+                (RESULTS, self.has_ratings),
+            ] {
                 let one = Request::get(format!("api/now/table/{table}")).with("sysparm_limit", 1);
                 if is_used && api.optional(one).await?.is_none() {
                     remarks.push(format!("the account may not read the table {table}"));

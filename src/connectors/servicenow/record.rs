@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::connectors::engine::Settings;
 use crate::connectors::json;
+use crate::connectors::rating::scaled;
 use crate::model::{Author, Conversation, ConversationKey, Message, Text, Visibility};
 
 /// How our attributes are called there.
@@ -81,6 +82,29 @@ pub(super) fn conversation(
         .filter_map(|name| Some(((*name).to_owned(), shown(record, name)?)))
         .collect::<BTreeMap<_, _>>();
     Ok(conversation)
+}
+
+/// The mean of the newest survey's answers, each on the scale of its question. On some scales low is good.
+pub(super) fn rating(answers: &[Value]) -> Option<f64> {
+    let newest = answers
+        .iter()
+        .max_by_key(|answer| (time(answer, "sys_updated_on"), value(answer, "sys_id")))?;
+    let survey = value(newest, "instance");
+    let shares: Vec<f64> = answers
+        .iter()
+        .filter(|answer| value(answer, "instance") == survey)
+        .filter_map(share)
+        .collect();
+    (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+}
+
+fn share(answer: &Value) -> Option<f64> {
+    let number = |name| value(answer, name)?.parse::<f64>().ok();
+    let (least, most) = (number("metric.min")?, number("metric.max")?);
+    // A text, a date and the like have no scale.
+    let share = scaled(number("actual_value")?, least, most).filter(|_| most > least)?;
+    let is_low_good = value(answer, "metric.scale_definition").as_deref() == Some("low");
+    Some(if is_low_good { 1.0 - share } else { share })
 }
 
 fn messages(

@@ -21,6 +21,7 @@ use super::engine::{
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::{OwnCount, PullError, json};
+use crate::connectors::rating::RatingField;
 use crate::model::{ReportBasis, ReportRow, Window};
 use crate::section::Section;
 use ticket::{Around, Comments};
@@ -64,6 +65,8 @@ pub struct Fields {
     pub category: Option<FieldChoice>,
     /// The field that names the product.
     pub product: Option<FieldChoice>,
+    /// The field with the rating, where Zendesk's own is not meant.
+    pub csat: Option<RatingField>,
 }
 
 /// One Zendesk account.
@@ -88,6 +91,7 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
     let fields = Fields {
         category: choice("category_field", &settings.category),
         product: choice("product_field", &settings.product),
+        csat: settings.csat.clone(),
     };
     let official_figures = section.flag("official_figures", false);
     let has_talk = section.flag("talk", false);

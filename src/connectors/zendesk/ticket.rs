@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Fields;
 use crate::connectors::engine::FieldPath;
-use crate::connectors::json;
+use crate::connectors::{json, rating};
 use crate::model::{
     Author, Conversation, ConversationKey, Kind, Message, Record, SourceId, Text, Visibility,
 };
@@ -257,7 +257,8 @@ pub fn conversation(
     let score = ticket
         .get("satisfaction_rating")
         .and_then(|rating| json::text(rating, "score"));
-    conversation.csat = score.and_then(|score| csat(&score));
+    let chosen = fields.csat.as_ref().and_then(|csat| csat.of(ticket));
+    conversation.csat = chosen.or_else(|| rating::word(&score?));
     let own = ticket.get("metric_set").map(metric);
     let (reopens, solved_at) = own
         .or_else(|| around.metrics.get(&id).copied())
@@ -274,14 +275,6 @@ pub fn conversation(
 
 fn is_call(channel: &str) -> bool {
     channel.starts_with("voice") || channel.starts_with("phone") || channel == "any_channel_voice"
-}
-
-fn csat(score: &str) -> Option<f64> {
-    match score {
-        "good" | "good_with_comment" => Some(1.0),
-        "bad" | "bad_with_comment" => Some(0.0),
-        _ => None,
-    }
 }
 
 fn messages(ticket: &Value, comments: Comments, around: &Around) -> Vec<Message> {

@@ -138,6 +138,10 @@ async fn answer(
     if !dialect.is_allowed(&asked) {
         return status(401, &[]);
     }
+    let refused = state.lock().unwrap().refused.clone();
+    if let Some((_, code)) = refused.iter().find(|(path, _)| asked.path.contains(path)) {
+        return status(*code, &[]);
+    }
     let reply = dialect.answer(&state.lock().unwrap().tickets, &asked);
     match reply {
         Reply::Json(value) => {

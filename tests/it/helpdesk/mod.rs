@@ -35,6 +35,8 @@ struct State {
     requests: Vec<String>,
     /// The last answer at each path.
     answered: BTreeMap<String, serde_json::Value>,
+    /// Paths that hold this are refused like that.
+    refused: Vec<(&'static str, u16)>,
     /// What people do once so many requests were made.
     acts: Vec<(u64, Act)>,
 }
@@ -98,6 +100,11 @@ impl Helpdesk {
         let mut state = self.lock();
         let asked = state.requests.len() as u64;
         state.acts.push((asked + number, Box::new(act)));
+    }
+
+    /// From now on all requests whose path holds this are refused.
+    pub fn refuse(&self, path: &'static str, status: u16) {
+        self.lock().refused.push((path, status));
     }
 
     /// The n-th request from now goes wrong.

@@ -50,6 +50,8 @@ pub struct Ticket {
     pub is_scrubbed: bool,
     pub merged_into: Option<u64>,
     pub reopens: u32,
+    /// Stars that the requester gave, and when.
+    pub rating: Option<(u64, DateTime<Utc>)>,
     /// Lists show it from then on: search indexes are late.
     pub listed_from: DateTime<Utc>,
 }
@@ -194,6 +196,7 @@ impl Tickets {
             is_scrubbed: false,
             merged_into: None,
             reopens: 0,
+            rating: None,
             listed_from: now + self.lag,
         };
         self.tickets.insert(id, ticket);
@@ -220,6 +223,13 @@ impl Tickets {
 
     pub fn solve(&mut self, id: u64) {
         self.act(id).status = "solved";
+    }
+
+    /// One to five stars; the ticket itself stays as it is.
+    pub fn rate(&mut self, id: u64, stars: u64) {
+        self.tick();
+        let now = self.now;
+        self.tickets.get_mut(&id).unwrap().rating = Some((stars, now));
     }
 
     pub fn delete(&mut self, id: u64) {

@@ -28,7 +28,7 @@ impl Dialect for HelpScout {
         let credentials = help_scout::credentials(url, "app".to_owned(), SECRET.to_owned().into());
         let mut settings = super::settings(url, credentials, &help_scout::KIND.usual, 2);
         settings.category = Some(FieldPath::new("customFields.Reason"));
-        Arc::new(help_scout::HelpScout::new(settings))
+        Arc::new(help_scout::HelpScout::new(settings, true))
     }
 
     fn powers(&self) -> Powers {
@@ -54,6 +54,9 @@ impl Dialect for HelpScout {
         }
         if asked.path == "/v2/conversations" {
             return list(tickets, asked);
+        }
+        if asked.path == "/v2/reports/happiness/ratings" {
+            return ratings(tickets, asked);
         }
         let found = |end: &str| {
             let id: u64 = asked.between("/v2/conversations/", end)?.parse().ok()?;
@@ -97,6 +100,32 @@ fn list(tickets: &Tickets, asked: &Asked) -> Reply {
         .map(|ticket| whole(ticket, asked))
         .collect();
     pages("conversations", rows, asked)
+}
+
+/// A report, with pages in a form of its own.
+fn ratings(tickets: &Tickets, asked: &Asked) -> Reply {
+    let bound = |name: &str| asked.get(name).unwrap().parse::<DateTime<Utc>>().unwrap();
+    let (start, end) = (bound("start"), bound("end"));
+    let rated = tickets.listed().filter(|ticket| ticket.status != "deleted");
+    let rated = rated.filter_map(|ticket| Some((ticket, ticket.rating?)));
+    let mut rated: Vec<_> = rated
+        .filter(|(_, (_, at))| (start..=end).contains(at))
+        .collect();
+    rated.sort_by_key(|(_, (_, at))| *at);
+    let (number, pages) = (asked.number("page", 1), rated.len().div_ceil(ROWS));
+    let row = |(ticket, (stars, at)): &(&Ticket, (u64, DateTime<Utc>))| {
+        let rating = match stars {
+            5 => 1,
+            3 => 2,
+            _ => 3,
+        };
+        json!({"number": ticket.id + 300, "id": ticket.id, "threadid": ticket.id * 1_000 + 500, "type": "email",
+            "ratingId": rating, "ratingCustomerId": ticket.requester, "ratingComments": "Anna says so",
+            "ratingCreatedAt": time(*at)})
+    };
+    let rows = rated.iter().skip((number - 1) * ROWS).take(ROWS).map(row);
+    let rows: Vec<Value> = rows.collect();
+    Reply::Json(json!({"facets": {}, "results": rows, "page": number, "pages": pages, "count": rated.len()}))
 }
 
 fn pages(name: &str, rows: Vec<Value>, asked: &Asked) -> Reply {

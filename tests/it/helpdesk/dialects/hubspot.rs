@@ -18,6 +18,9 @@ const ROWS: usize = 2;
 const OBJECTS: &str = "/crm/objects/2026-09/";
 const THREADS: &str = "/conversations/conversations/2026-09-beta/threads";
 
+/// Ids of answers to surveys are those of their tickets and this.
+const FEEDBACK: u64 = 900_000;
+
 /// Stages of the one pipeline.
 const STAGES: [(&str, &str, bool); 4] = [
     ("1", "new", false),
@@ -37,7 +40,7 @@ impl Dialect for HubSpot {
         let credentials = Credentials::bearer(SECRET.to_owned().into());
         let mut settings = super::settings(url, credentials, &hubspot::KIND.usual, 2);
         settings.category = Some(FieldPath::new("reason"));
-        Arc::new(hubspot::HubSpot::new(settings, true))
+        Arc::new(hubspot::HubSpot::new(settings, true, true))
     }
 
     fn powers(&self) -> Powers {
@@ -64,7 +67,10 @@ impl Dialect for HubSpot {
             "/crm/pipelines/2026-09/tickets" => Reply::Json(
                 json!({"results": [{"id": "0", "label": "Support", "stages": stages()}]}),
             ),
-            "/crm/associations/2026-09/notes/tickets/batch/read" => Reply::Json(owners(asked)),
+            "/crm/associations/2026-09/notes/tickets/batch/read"
+            | "/crm/associations/2026-09/feedback_submissions/tickets/batch/read" => {
+                Reply::Json(owners(asked))
+            }
             _ => Reply::Status(404),
         }
     }
@@ -75,6 +81,9 @@ fn is_there(ticket: &Ticket) -> bool {
 }
 
 fn objects(tickets: &Tickets, asked: &Asked, rest: &str) -> Reply {
+    if rest.contains("feedback_submissions") {
+        return surveys(tickets, asked, rest);
+    }
     match rest.split('/').collect::<Vec<_>>().as_slice() {
         ["tickets", "search"] => {
             let rows = tickets.listed().filter(|ticket| is_there(ticket));
@@ -100,6 +109,10 @@ fn objects(tickets: &Tickets, asked: &Asked, rest: &str) -> Reply {
             let rows = rows.map(|ticket| json!({"id": ticket.id.to_string(), "archived": true, "archivedAt": stamp(ticket.updated_at),
                 "properties": {"hs_lastmodifieddate": stamp(ticket.created_at)}}));
             paged(rows.collect(), asked, ROWS)
+        }
+        ["tickets"] => {
+            let rows = tickets.listed().filter(|ticket| is_there(ticket));
+            paged(rows.map(|ticket| whole(tickets, ticket)).collect(), asked, ROWS)
         }
         ["notes", "batch", "read"] => batch(tickets, asked),
         ["tickets", id] => match tickets.find(id.parse().unwrap()) {
@@ -183,6 +196,46 @@ fn note(id: u64, comment: &Comment) -> Value {
         "hs_lastmodifieddate": stamp(comment.at)}})
 }
 
+/// Answers to surveys, as objects of their own.
+fn surveys(tickets: &Tickets, asked: &Asked, rest: &str) -> Reply {
+    match rest.split('/').collect::<Vec<_>>().as_slice() {
+        ["feedback_submissions", "search"] => {
+            let rated = tickets.listed().filter(|ticket| is_there(ticket));
+            let rated = rated.filter_map(|ticket| Some((FEEDBACK + ticket.id, ticket.rating?)));
+            let rows = rated.map(|(id, rating)| (id, rating.1, feedback(id, rating)));
+            search(asked, rows.collect())
+        }
+        ["feedback_submissions", "batch", "read"] => {
+            let answers = inputs(asked).into_iter().filter_map(|id| {
+                let rating = tickets.find(id - FEEDBACK)?.rating?;
+                Some(feedback(id, rating))
+            });
+            Reply::Json(json!({"status": "COMPLETE", "results": answers.collect::<Vec<_>>()}))
+        }
+        ["feedback_submissions"] => paged(Vec::new(), asked, ROWS),
+        ["tickets", id, "associations", "feedback_submissions"] => {
+            let ticket = tickets.find(id.parse().unwrap());
+            let rated = ticket.filter(|ticket| ticket.rating.is_some()).into_iter();
+            let rated = rated.map(|ticket| {
+                json!({"toObjectId": FEEDBACK + ticket.id, "associationTypes": []})
+            });
+            paged(rated.collect(), asked, ROWS)
+        }
+        _ => Reply::Status(404),
+    }
+}
+
+/// An answer to a survey whose stars are groups elsewhere.
+fn feedback(id: u64, (stars, at): (u64, DateTime<Utc>)) -> Value {
+    let group = match stars {
+        5 => "PROMOTER",
+        3 => "PASSIVE",
+        _ => "DETRACTOR",
+    };
+    json!({"id": id.to_string(), "properties": {"hs_survey_type": "CSAT", "hs_value": stars.to_string(),
+        "hs_response_group": group, "hs_submission_timestamp": stamp(at), "hs_lastmodifieddate": stamp(at)}})
+}
+
 fn inputs(asked: &Asked) -> Vec<u64> {
     let inputs = asked.body["inputs"].as_array().unwrap();
     inputs
@@ -203,7 +256,10 @@ fn batch(tickets: &Tickets, asked: &Asked) -> Reply {
 }
 
 fn owners(asked: &Asked) -> Value {
-    let pair = |id: u64| json!({"from": {"id": id.to_string()}, "to": [{"toObjectId": id / 1_000, "associationTypes": []}]});
+    let pair = |id: u64| {
+        let ticket = if id > FEEDBACK { id - FEEDBACK } else { id / 1_000 };
+        json!({"from": {"id": id.to_string()}, "to": [{"toObjectId": ticket, "associationTypes": []}]})
+    };
     json!({"status": "COMPLETE", "results": inputs(asked).into_iter().map(pair).collect::<Vec<_>>()})
 }
 

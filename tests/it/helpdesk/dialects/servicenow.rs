@@ -27,7 +27,8 @@ impl Dialect for ServiceNow {
         let credentials = Credentials::basic("user", SECRET.to_owned().into());
         let settings = super::settings(url, credentials, &servicenow::KIND.usual, 2);
         let table = "incident".to_owned();
-        Arc::new(servicenow::ServiceNow::new(settings, table, true))
+        let table = servicenow::ServiceNow::new(settings, table, true);
+        Arc::new(table.with_ratings(true))
     }
 
     fn powers(&self) -> Powers {
@@ -58,6 +59,10 @@ impl Dialect for ServiceNow {
                 .filter(there)
                 .flat_map(|ticket| journal(ticket))
                 .collect(),
+            Some("asmt_metric_result") => {
+                let rated = tickets.listed().filter(there);
+                rated.flat_map(answers).collect()
+            }
             Some("sys_audit_delete") => {
                 let gone = tickets.listed().filter(|ticket| !there(ticket));
                 gone.map(deletion).collect()
@@ -151,6 +156,30 @@ fn journal(ticket: &Ticket) -> Vec<Row> {
         ])
     };
     entries.map(entry).collect()
+}
+
+/// A survey of two questions, of which one has no scale.
+fn answers(ticket: &Ticket) -> Vec<Row> {
+    let Some((stars, at)) = ticket.rating else {
+        return Vec::new();
+    };
+    let answer = |place: u64, scale: [&str; 2], value: String| {
+        BTreeMap::from([
+            ("sys_id", format!("a{place}{}", ticket.id)),
+            ("sys_updated_on", literal(at)),
+            ("instance", format!("survey{}", ticket.id)),
+            ("instance.trigger_id", sys_id(ticket.id)),
+            ("instance.trigger_table", "incident".to_owned()),
+            ("actual_value", value),
+            ("metric.min", scale[0].to_owned()),
+            ("metric.max", scale[1].to_owned()),
+            ("metric.scale_definition", "high".to_owned()),
+        ])
+    };
+    vec![
+        answer(1, ["1", "5"], stars.to_string()),
+        answer(2, ["", ""], "0".to_owned()),
+    ]
 }
 
 fn deletion(ticket: &Ticket) -> Row {
