@@ -2,7 +2,8 @@
 //!
 //! Facts (developer.aircall.io): one query gives at most 10,000 calls, so windows are halved where there are more; the
 //! bounds are on the start of a call; times are seconds; sixty requests a minute. The list holds all but the transcript
-//! and the summary, which cost two more requests a call and are asked for only when wanted. Calls are never deleted.
+//! and the summary, which cost two more requests a call and are asked for only when wanted. Calls are never deleted. It
+//! signs no call of its own; the token that it gave for the webhook stands in the body.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
     Stream, System, Touched, Usual, state, words,
 };
+use super::hook::Proof;
 use super::http::Failure;
 use super::json;
 use crate::model::{
@@ -168,6 +170,10 @@ impl System for Aircall {
             count: 60,
             seconds: 60,
         }]
+    }
+
+    fn proof(&self) -> Proof {
+        Proof::BodyField("token")
     }
 
     fn right(&self) -> &'static str {

@@ -3,7 +3,8 @@
 //!
 //! Facts (developers.dialpad.com): the list is newest first and has concluded calls only; it holds all there is of a
 //! call but the transcript; a single call may be asked for ten times a minute, so that is done only for one that could
-//! not be read with its list; times are milliseconds, as numbers or text. Nothing tells of deletions.
+//! not be read with its list; times are milliseconds, as numbers or text. Nothing tells of deletions. What it calls us
+//! with is a JSON web token, signed with the secret of the subscription (HS256).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting, Settings,
     Span, Stream, System, Touched, Usual, state, words,
 };
+use super::hook::Proof;
 use super::http::Failure;
 use super::{json, rating};
 use crate::model::{
@@ -184,6 +186,10 @@ impl System for Dialpad {
                 seconds: 60,
             },
         ]
+    }
+
+    fn proof(&self) -> Proof {
+        Proof::TokenBody
     }
 
     fn right(&self) -> &'static str {

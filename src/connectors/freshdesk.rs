@@ -2,7 +2,7 @@
 //!
 //! Facts (developers.freshdesk.com/api): without `updated_since` only the last 30 days come; the 301st page is an error;
 //! deleted tickets and spam stand in lists of their own; `include` costs extra credits of the limit; ratings can change
-//! after they were given, so they are read with each ticket.
+//! after they were given, so they are read with each ticket. Automations sign nothing, but send headers of one's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

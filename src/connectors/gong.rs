@@ -3,7 +3,8 @@
 //!
 //! Facts (help.gong.io/apidocs): the extensive list and transcripts are asked for by POST, which changes nothing; a page
 //! has a hundred calls and a cursor; "not found" is how the server says that there is no call in a range, or no
-//! transcript; three requests a second and ten thousand a day. Nothing tells of deletions.
+//! transcript; three requests a second and ten thousand a day. Nothing tells of deletions. A rule that calls us does so
+//! with a JSON web token of Gong's private key (RS256), or with whatever key was written into the address.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting, Settings,
     Span, Stream, System, Touched, Usual, rows_of, state,
 };
+use super::hook::Proof;
 use super::http::Failure;
 use super::json;
 use crate::model::{
@@ -175,6 +177,10 @@ impl System for Gong {
             count: 10_000,
             seconds: 86_400,
         }]
+    }
+
+    fn proof(&self) -> Proof {
+        Proof::TokenOrKey
     }
 
     fn right(&self) -> &'static str {

@@ -15,6 +15,7 @@ use super::error::{ApiFailure, Failure};
 use super::limit::Limit;
 use crate::app::App;
 use crate::clock;
+use crate::connectors::hook::Call;
 use crate::model::SourceId;
 use crate::telemetry::HintLabel;
 
@@ -73,7 +74,12 @@ pub async fn take(
         let sentence = "a call may hold a mebibyte at most";
         return Err(Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, sentence).into());
     };
-    if !hook.is_genuine(|name| header(&parts.headers, name), &body, now) {
+    let call = Call {
+        header: |name: &str| header(&parts.headers, name),
+        query: parts.uri.query(),
+        body: &body,
+    };
+    if !hook.is_genuine(&call, now) {
         count(&app, &source, "wrong");
         let sentence = "the signature does not fit; check that both sides have the same secret";
         return Err(Failure::Refused(StatusCode::UNAUTHORIZED, sentence).into());

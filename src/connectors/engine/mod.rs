@@ -91,8 +91,9 @@ impl Engine {
             system.right(),
             vault,
         )?;
-        let hook = settings.hook_secret.clone().zip(system.signature());
-        let hook = hook.map(|(secret, signature)| Hook { signature, secret });
+        let proof = system.proof();
+        let secret = settings.hook_secret.clone();
+        let hook = secret.map(|secret| Hook { proof, secret });
         let streams = system.streams();
         Ok(Self {
             system,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Api, Rate, Request, Settings, Span, Stream, Touched};
 use crate::connectors::OwnCount;
-use crate::connectors::hook::Signature;
+use crate::connectors::hook::{Proof, Signature};
 use crate::connectors::http::Failure;
 use crate::model::{Conversation, Record, Window};
 
@@ -116,8 +116,13 @@ pub trait System: Send + Sync + fmt::Debug {
         false
     }
 
-    /// How the vendor signs its calls.
+    /// How the vendor signs its calls, where it does so in a header.
     fn signature(&self) -> Option<Signature> {
         None
+    }
+
+    /// What shows that a call is from the vendor. Who signs nothing may be told to send the secret in a header.
+    fn proof(&self) -> Proof {
+        Proof::Header(self.signature().unwrap_or(Signature::SHARED))
     }
 }
