@@ -23,7 +23,7 @@ const FIRST_LOOK_FAILURES: u32 = 3;
 const PAUSE_BETWEEN_HINTS: TimeDelta = TimeDelta::seconds(60);
 
 /// A change is shown by every helpdesk so long after its hint, at the latest; some leave out the last minute.
-const SHOWN_LATE_MAX: TimeDelta = TimeDelta::minutes(2);
+pub const SHOWN_LATE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// One piece of work. Listed in the order in which a ticket goes through it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,8 +261,8 @@ pub fn pull_at(source: &SourceConfig, progress: &Progress) -> Option<DateTime<Ut
     }
     let finished_at = known.finished_at?;
     let planned = source.schedule.next_after(finished_at);
-    let hint = progress.hints.get(&source.id);
-    let hinted = hint.and_then(|hint| hinted_at(*hint, finished_at, known.complete_until));
+    let hint = progress.hints.get(&source.id).copied().max(known.hinted_at);
+    let hinted = hint.and_then(|hint| hinted_at(hint, finished_at, known.complete_until));
     planned.into_iter().chain(hinted).min()
 }
 
@@ -474,6 +474,7 @@ mod tests {
             skipped: 0,
             parked: 0,
             deletions_held: 0,
+            hinted_at: None,
             backfill: Some(backfill),
         }
     }

@@ -16,7 +16,7 @@ use crate::model::{Cadence, DestinationId};
 use crate::section::Section;
 
 pub use backfill::{Standing, standing};
-pub use due::{Plan, Progress, Work, due, next_at, pull_at};
+pub use due::{Plan, Progress, SHOWN_LATE_MAX, Work, due, next_at, pull_at};
 
 /// The longest shift of a clock change that is handled, in seconds.
 const SHIFT_MAX_S: i64 = 3 * 3600;

@@ -9,6 +9,7 @@ use super::sql::{
 use super::{CleanPage, Moves, Saved, Store, Writing};
 use crate::connectors::{Cursor, Skipped};
 use crate::model::SourceId;
+use crate::schedule::SHOWN_LATE_MAX;
 
 /// How far a source is.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,8 @@ pub struct SourceProgress {
     pub parked: u64,
     /// Deletions that the brake holds back.
     pub deletions_held: u64,
+    /// When its vendor last said that something changed, as long as that was not pulled.
+    pub hinted_at: Option<DateTime<Utc>>,
     /// The reading of its history, where that is not part of the daily pull.
     pub backfill: Option<Backfill>,
 }
@@ -93,7 +96,8 @@ impl Store {
                        (SELECT count(*) FROM parked p WHERE p.source = s.id), \
                        s.began_at, s.backfill_cursor, s.backfill_began_at, s.backfilled_to, \
                        s.backfill_finished_at, s.backfill_records, s.backfill_failures, \
-                       s.backfill_error, s.backfill_retry_at, s.deletions_held \
+                       s.backfill_error, s.backfill_retry_at, s.deletions_held, \
+                       s.hinted_at \
                        FROM sources s ORDER BY s.id",
         );
         self.read_all(ask, progress).await
@@ -116,6 +120,18 @@ impl Store {
             .bind(plain(source.as_str()))
             .bind(plain(error))
             .bind(retry_at.timestamp_micros());
+        let mut writing = self.begin().await?;
+        run(writing.connection(), note).await?;
+        writing.commit().await
+    }
+
+    /// Notes that a source's vendor said that something changed. Of what it said nothing is kept.
+    pub async fn record_hint(&self, source: &SourceId, at: DateTime<Utc>) -> anyhow::Result<()> {
+        let note = sql("UPDATE sources SET hinted_at = $2 WHERE id = $1 \
+                        AND (hinted_at IS NULL OR hinted_at < $2)");
+        let note = note
+            .bind(plain(source.as_str()))
+            .bind(at.timestamp_micros());
         let mut writing = self.begin().await?;
         run(writing.connection(), note).await?;
         writing.commit().await
@@ -174,6 +190,7 @@ fn progress(row: &AnyRow) -> anyhow::Result<SourceProgress> {
         skipped: count(row, 8)?,
         parked: count(row, 9)?,
         deletions_held: count(row, 19)?,
+        hinted_at: optional_instant(row, 20)?,
         backfill: backfill(row)?,
     })
 }
@@ -227,13 +244,14 @@ pub(super) async fn advance(
             .bind(match page.moves {
                 Moves::DailyFrom(at) => Some(at.timestamp_micros()),
                 _ => None,
-            }),
+            })
+            .bind(SHOWN_LATE_MAX.num_microseconds()),
     };
     run(writing.connection(), statement).await?;
     keep_skipped(writing, source, &page.skipped, now).await
 }
 
-/// The watermark never goes back.
+/// The watermark never goes back. A hint is over once a pull ended well that must have seen what it was about.
 const DAILY: &str = "INSERT INTO sources \
     (id, cursor, complete_until, finished_at, failures, records, began_at) \
     VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (id) DO UPDATE SET \
@@ -244,7 +262,11 @@ const DAILY: &str = "INSERT INTO sources \
     finished_at = COALESCE(excluded.finished_at, sources.finished_at), \
     failures = 0, error = NULL, retry_at = NULL, \
     records = sources.records + excluded.records, \
-    began_at = COALESCE(sources.began_at, excluded.began_at)";
+    began_at = COALESCE(sources.began_at, excluded.began_at), \
+    hinted_at = CASE WHEN excluded.finished_at >= sources.hinted_at AND \
+        (excluded.complete_until >= sources.hinted_at \
+         OR excluded.finished_at >= sources.hinted_at + $7) \
+        THEN NULL ELSE sources.hinted_at END";
 
 /// What is read only grows.
 const BACKFILL: &str = "UPDATE sources SET backfill_cursor = COALESCE($2, backfill_cursor), \

@@ -1,15 +1,18 @@
 //! `POST /hooks/<source>`: a vendor says that something changed. It needs no token, because the vendor cannot have one; it
 //! must be signed with the secret that both know. Nothing is read of what it says and nothing of it is kept: a genuine
-//! call makes its source due, and only what the pull brings counts. So a replay repeats a hint, and a flood is one pull.
+//! call makes its source due, also after a restart, and only what the pull brings counts. So a replay repeats a hint, and a
+//! flood is one pull.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 
 use super::error::{ApiFailure, Failure};
 use super::limit::Limit;
@@ -21,6 +24,9 @@ use crate::telemetry::HintLabel;
 
 /// The most that a call may hold. Vendors send the whole record with it; it is only hashed.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// A vendor waits no longer for the database: some call again after five seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Calls in a minute for one source, and for all together.
 const PER_MINUTE_MAX: u32 = 600;
@@ -87,8 +93,20 @@ pub async fn take(
     count(&app, &source, "genuine");
     if app.hints.note(&source, now) {
         app.bell.notify_one();
+        keep(&app, &source, now).await;
     }
     Ok((StatusCode::ACCEPTED, "noted\n").into_response())
+}
+
+/// A hint that cannot be written is heard all the same, as long as this process lives.
+async fn keep(app: &App, source: &SourceId, now: DateTime<Utc>) {
+    let written = tokio::time::timeout(PATIENCE, app.store.record_hint(source, now)).await;
+    let reason = match written {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => "the database is busy".to_owned(),
+    };
+    tracing::warn!(source.id = %source, reason, "a hint cannot be written");
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -170,6 +170,51 @@ async fn a_genuine_call_makes_its_source_due_and_a_replay_does_no_more() {
 }
 
 #[tokio::test]
+async fn a_hint_survives_a_restart_until_it_was_pulled() {
+    let (world, app) = World::new().await;
+    let served = Served::new(app).await;
+    let body = "something changed";
+    let status = served.call(SOURCE, body, Some(&signed(body))).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let desk = SourceId::from(SOURCE);
+    let kept = async |app: &App| {
+        let progress = app.store.source_progress().await.unwrap();
+        progress
+            .into_iter()
+            .find(|one| one.id == desk)
+            .unwrap()
+            .hinted_at
+    };
+    assert!(kept(&served.app).await.is_some());
+    // Nothing was pulled yet when the process ends.
+    let Served {
+        app, http, _tasks, ..
+    } = served;
+    drop((http, _tasks));
+    let app = eventually("the end of the pages", {
+        let mut app = Some(app);
+        async move || match Arc::try_unwrap(app.take()?) {
+            Ok(app) => Some(app),
+            Err(shared) => {
+                app = Some(shared);
+                None
+            }
+        }
+    })
+    .await;
+    let store = app.store.clone();
+    drop(app);
+    store.close().await;
+    let app = world.open().await;
+    assert_eq!(world.pulls(), 1);
+    app.tick(clock::now()).await;
+    assert_eq!(world.pulls(), 2, "it was due all the same");
+    assert_eq!(kept(&app).await, None);
+    app.tick(clock::now() + TimeDelta::hours(5)).await;
+    assert_eq!(world.pulls(), 2);
+}
+
+#[tokio::test]
 async fn what_is_not_genuine_does_nothing() {
     let (world, app) = World::new().await;
     let served = Served::new(app).await;

@@ -31,7 +31,9 @@ CREATE TABLE sources (
     backfill_retry_at BIGINT,
     -- The brake on mass deletion: how many deletions it holds back, and whether a person let them go.
     deletions_held BIGINT NOT NULL DEFAULT 0,
-    deletions_allowed BIGINT NOT NULL DEFAULT 0
+    deletions_allowed BIGINT NOT NULL DEFAULT 0,
+    -- The vendor said then that something changed; empty once that was pulled.
+    hinted_at BIGINT
 );
 
 CREATE TABLE skipped (

@@ -30,7 +30,9 @@ CREATE TABLE sources (
     backfill_retry_at INTEGER,
     -- The brake on mass deletion: how many deletions it holds back, and whether a person let them go.
     deletions_held INTEGER NOT NULL DEFAULT 0,
-    deletions_allowed INTEGER NOT NULL DEFAULT 0
+    deletions_allowed INTEGER NOT NULL DEFAULT 0,
+    -- The vendor said then that something changed; empty once that was pulled.
+    hinted_at INTEGER
 ) STRICT;
 
 CREATE TABLE skipped (
