@@ -1,8 +1,11 @@
 //! Secrets that a server gives us while we run: refresh tokens that change with each use. They are sealed with a key from
-//! the configuration before they touch the disk, and on the disk before they are used.
+//! the configuration before they touch the disk, and on the disk before they are used. Who renews one keeps every other
+//! process out meanwhile: the daemon and a command beside it must not both spend the same token.
 
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
@@ -12,6 +15,19 @@ use sha2::{Digest as _, Sha256};
 use crate::model::SourceId;
 
 const NONCE_BYTES: usize = 12;
+
+/// How often it is looked whether another process is done.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long another process may take: longer than any request does.
+const LOCK_PATIENCE: Duration = Duration::from_secs(700);
+
+/// Keeps other processes from the secret of a source for as long as it lives. The operating system lets go of it when the
+/// process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
 
 /// A folder of sealed secrets, one file for each source.
 #[derive(Clone, Debug)]
@@ -29,6 +45,37 @@ impl Vault {
     /// Whether secrets can be kept.
     pub fn has_key(&self) -> bool {
         self.key.is_some()
+    }
+
+    /// Waits until no other process, and nobody else in this one, is at the secret of a source.
+    pub async fn lock(&self, source: &SourceId) -> anyhow::Result<Lock> {
+        let path = self.path(source).with_extension("lock");
+        let open = || -> std::io::Result<File> {
+            std::fs::create_dir_all(&self.folder)?;
+            File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+        };
+        let file = open().with_context(|| format!("opening {}", path.display()))?;
+        let started = tokio::time::Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    bail!(
+                        "another groundswell renews the token of source {source} and does not end"
+                    )
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("locking {}", path.display()));
+                }
+            }
+        }
     }
 
     /// The secret that was kept last for a source.
@@ -72,7 +119,7 @@ impl Vault {
             file.write_all(&content)?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
-            std::fs::File::open(&self.folder)?.sync_all()
+            File::open(&self.folder)?.sync_all()
         };
         keep().with_context(|| format!("writing {}", path.display()))
     }

@@ -30,6 +30,10 @@ struct Issued {
     /// Public key of whoever may sign assertions.
     key: Vec<u8>,
     asked: u32,
+    /// How often each refresh token was used.
+    uses: BTreeMap<String, u32>,
+    /// Whether a token takes a while, so that others ask meanwhile.
+    is_slow: bool,
     /// The next answer with a token does not arrive: the process ends before.
     is_cut: bool,
 }
@@ -60,6 +64,11 @@ impl Server {
         self.url.join("token").unwrap()
     }
 
+    /// The token that was given out last is good no longer.
+    fn revoke(&self) {
+        self.issued.lock().unwrap().access += 1;
+    }
+
     fn account(&self, credentials: Credentials, vault: &Vault) -> Account {
         let settings = Settings::new(
             SourceId::from("desk"),
@@ -75,6 +84,14 @@ async fn token(
     State(issued): State<Shared>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Result<String, StatusCode> {
+    let answer = answer(&issued, &form);
+    if issued.lock().unwrap().is_slow {
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    }
+    answer
+}
+
+fn answer(issued: &Shared, form: &BTreeMap<String, String>) -> Result<String, StatusCode> {
     let mut issued = issued.lock().unwrap();
     issued.asked += 1;
     let is_right = match form["grant_type"].as_str() {
@@ -84,6 +101,8 @@ async fn token(
                 && form["scope"] == "read"
         }
         "refresh_token" => {
+            let used = form["refresh_token"].clone();
+            *issued.uses.entry(used).or_default() += 1;
             let is_current = form["refresh_token"] == format!("refresh-{}", issued.refresh);
             if is_current {
                 // The old pair dies with this request.
@@ -192,20 +211,26 @@ async fn client_credentials_fetch_one_token_and_renew_it_once() {
 async fn a_changing_refresh_token_survives_every_end_of_the_process() {
     let (server, folder) = (Server::start().await, tempfile::tempdir().unwrap());
     for round in 1..=3 {
-        // A new process each time: only the sealed file knows the newest token.
-        let account = server.account(refresh(&server), &vault(&folder));
-        assert!(ask(&account).await.is_ok(), "round {round}");
-        assert_eq!(server.issued.lock().unwrap().refresh, round);
+        // A new process each time: only the sealed file knows the newest pair. Its token is used while it is good.
+        server.revoke();
+        for _ in 0..2 {
+            let account = server.account(refresh(&server), &vault(&folder));
+            assert!(ask(&account).await.is_ok(), "round {round}");
+            assert_eq!(server.issued.lock().unwrap().refresh, round);
+        }
     }
     let kept = std::fs::read_dir(folder.path()).unwrap();
     for file in kept {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(
-            !bytes.windows(8).any(|part| part == b"refresh-"),
+            !bytes
+                .windows(7)
+                .any(|part| part == b"refresh" || part == b"access-"),
             "in clear text"
         );
     }
     // The answer is lost on its way: the token is spent, and only a person can log in anew.
+    server.revoke();
     server.issued.lock().unwrap().is_cut = true;
     let account = server.account(refresh(&server), &vault(&folder));
     assert!(ask(&account).await.is_err());
@@ -223,6 +248,46 @@ async fn a_changing_refresh_token_survives_every_end_of_the_process() {
     assert!(
         ask(&server.account(anew, &vault(&folder))).await.is_ok(),
         "a new login replaces what was kept"
+    );
+}
+
+/// The daemon and a command beside it have the same source: whoever renews keeps the other waiting, and the other takes
+/// what was given out.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_beside_one_another_spend_each_refresh_token_once() {
+    let (server, folder) = (Server::start().await, tempfile::tempdir().unwrap());
+    server.issued.lock().unwrap().is_slow = true;
+    let accounts: Vec<Account> = (0..4)
+        .map(|_| server.account(refresh(&server), &vault(&folder)))
+        .collect();
+    for round in 1..=3 {
+        let asked = futures_util::future::join_all(accounts.iter().map(ask)).await;
+        assert!(asked.iter().all(Result::is_ok), "round {round}: {asked:?}");
+        assert_eq!(server.issued.lock().unwrap().refresh, round);
+        server.revoke();
+    }
+    let uses = server.issued.lock().unwrap().uses.clone();
+    let expected = [("refresh-0", 1), ("refresh-1", 1), ("refresh-2", 1)];
+    assert_eq!(
+        uses,
+        expected
+            .map(|(token, uses)| (token.to_owned(), uses))
+            .into()
+    );
+    // A process that was away while others renewed twice finds its way back.
+    for other in &accounts[1..3] {
+        assert!(ask(other).await.is_ok());
+        server.revoke();
+    }
+    assert!(ask(&accounts[0]).await.is_ok());
+    assert!(
+        server
+            .issued
+            .lock()
+            .unwrap()
+            .uses
+            .values()
+            .all(|uses| *uses == 1)
     );
 }
 

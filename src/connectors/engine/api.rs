@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::auth::{Credentials, Session};
+use super::auth::{Asking, Credentials, Session};
 use super::budget::{self, Budgets};
 use super::paging::Paging;
 use super::settings::Settings;
@@ -109,12 +109,14 @@ impl Api<'_> {
                     retry_after_s: Some(seconds),
                 })
             })?;
-        let (name, value) = account.session.header(None, self.now).await?;
-        let mut answer = self.once(request, (name, value.clone())).await;
-        let is_refused = matches!(&answer, Err(Failure::Pull(PullError::Unauthorized(_))));
-        if is_refused && account.session.can_renew() {
-            let header = account.session.header(Some(&value), self.now).await?;
-            answer = self.once(request, header).await;
+        let mut asking = account.session.header(None, self.now).await?;
+        let mut answer = self.once(request, &asking).await;
+        while !asking.is_new && is_refused(&answer) {
+            asking = account
+                .session
+                .header(Some(&asking.value), self.now)
+                .await?;
+            answer = self.once(request, &asking).await;
         }
         match &answer {
             Ok(answer) => self.learn(class, answer),
@@ -126,11 +128,7 @@ impl Api<'_> {
         answer
     }
 
-    async fn once(
-        &self,
-        request: &Request,
-        (name, value): (reqwest::header::HeaderName, reqwest::header::HeaderValue),
-    ) -> Result<Answer, Failure> {
+    async fn once(&self, request: &Request, asking: &Asking) -> Result<Answer, Failure> {
         let client = &self.account.client;
         let url = client.place(&request.path, &request.query);
         let mut builder = match &request.body {
@@ -139,7 +137,7 @@ impl Api<'_> {
         };
         builder = builder
             .header("accept", "application/json")
-            .header(name, value);
+            .header(&asking.name, &asking.value);
         for (name, value) in &self.account.headers {
             builder = builder.header(*name, value);
         }
@@ -236,6 +234,10 @@ impl Api<'_> {
     pub fn link(&self, path: &str) -> String {
         self.account.client.url(path, &[]).into()
     }
+}
+
+fn is_refused(answer: &Result<Answer, Failure>) -> bool {
+    matches!(answer, Err(Failure::Pull(PullError::Unauthorized(_))))
 }
 
 /// What tells rows of one list apart.

@@ -1,5 +1,6 @@
 //! How requests say who asks: five kinds. Tokens are fetched when first needed and renewed once when the server refuses
-//! one; a refresh token that changes with each use is on the disk before the new pair is used.
+//! one; a refresh token that changes with each use is on the disk before the new pair is used, and processes beside one
+//! another use the pair that lies there.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -107,20 +108,45 @@ impl Credentials {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
-
-    fn is_fetched(&self) -> bool {
-        matches!(
-            self,
-            Self::Client { .. } | Self::Refresh { .. } | Self::Assertion { .. }
-        )
-    }
 }
 
-/// A refresh token as it is kept, with what it came from: a person who logs in anew replaces it.
+/// A pair of tokens as it is kept, with what it came from: a person who logs in anew replaces it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     first: String,
     refresh: String,
+    #[serde(default)]
+    access: Option<String>,
+}
+
+/// The header of a request.
+pub struct Asking {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value.
+    pub value: HeaderValue,
+    /// Whether its token was given out just now, so that asking for another one is of no use.
+    pub is_new: bool,
+}
+
+impl Asking {
+    fn always(name: HeaderName, value: HeaderValue) -> Self {
+        let is_new = true;
+        Self {
+            name,
+            value,
+            is_new,
+        }
+    }
+
+    fn bearer(token: &SecretString, is_new: bool) -> Result<Self, Failure> {
+        let value = sensitive(&format!("Bearer {}", token.expose_secret()))?;
+        Ok(Self {
+            name: AUTHORIZATION,
+            value,
+            is_new,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -164,17 +190,12 @@ impl Session {
         })
     }
 
-    /// Whether a refused token can be replaced by a new one.
-    pub fn can_renew(&self) -> bool {
-        self.credentials.is_fetched()
-    }
-
     /// The header of a request. `refused` is a value that the server no longer takes.
     pub async fn header(
         &self,
         refused: Option<&HeaderValue>,
         now: DateTime<Utc>,
-    ) -> Result<(HeaderName, HeaderValue), Failure> {
+    ) -> Result<Asking, Failure> {
         match &self.credentials {
             Credentials::Header {
                 name,
@@ -182,28 +203,34 @@ impl Session {
                 secret,
             } => {
                 let value = sensitive(&format!("{prefix}{}", secret.expose_secret()))?;
-                return Ok((HeaderName::from_static(name), value));
+                return Ok(Asking::always(HeaderName::from_static(name), value));
             }
             Credentials::Basic { user, password } => {
                 use base64::Engine as _;
                 let pair = format!("{}:{}", user.expose_secret(), password.expose_secret());
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);
-                return Ok((AUTHORIZATION, sensitive(&format!("Basic {pair}"))?));
+                let value = sensitive(&format!("Basic {pair}"))?;
+                return Ok(Asking::always(AUTHORIZATION, value));
             }
             _ => {}
         }
         // Held while fetching, so that requests side by side fetch one token.
         let mut held = self.held.lock().await;
         if let Some(token) = held.as_ref() {
-            let value = sensitive(&format!("Bearer {}", token.expose_secret()))?;
-            if refused != Some(&value) {
-                return Ok((AUTHORIZATION, value));
+            let asking = Asking::bearer(token, false)?;
+            if refused != Some(&asking.value) {
+                return Ok(asking);
             }
         }
-        let token = self.fetch(now).await?;
-        let value = sensitive(&format!("Bearer {}", token.expose_secret()))?;
+        let (token, is_new) = match &self.credentials {
+            Credentials::Refresh {
+                id, secret, first, ..
+            } => self.refresh(id, secret, first, refused, now).await?,
+            _ => (self.fetch(now).await?, true),
+        };
+        let asking = Asking::bearer(&token, is_new)?;
         *held = Some(token);
-        Ok((AUTHORIZATION, value))
+        Ok(asking)
     }
 
     async fn fetch(&self, now: DateTime<Utc>) -> Result<SecretString, Failure> {
@@ -221,9 +248,6 @@ impl Session {
                 }
                 access(&self.ask(&form, now).await?)
             }
-            Credentials::Refresh {
-                id, secret, first, ..
-            } => self.refresh(id, secret, first, now).await,
             Credentials::Assertion {
                 issuer,
                 subject,
@@ -244,19 +268,23 @@ impl Session {
                 ];
                 access(&self.ask(&form, now).await?)
             }
-            Credentials::Header { .. } | Credentials::Basic { .. } => {
+            Credentials::Header { .. }
+            | Credentials::Basic { .. }
+            | Credentials::Refresh { .. } => {
                 Err(PullError::Unauthorized("there is no token to fetch".to_owned()).into())
             }
         }
     }
 
+    /// A token, and whether it was given out just now: another process may have renewed the pair meanwhile.
     async fn refresh(
         &self,
         id: &str,
         secret: &SecretString,
         first: &SecretString,
+        refused: Option<&HeaderValue>,
         now: DateTime<Utc>,
-    ) -> Result<SecretString, Failure> {
+    ) -> Result<(SecretString, bool), Failure> {
         let unkept =
             |error: anyhow::Error| Failure::Pull(PullError::Unauthorized(format!("{error:#}")));
         if !self.vault.has_key() {
@@ -267,11 +295,18 @@ impl Session {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
+        // Held until the new pair is on the disk.
+        let _lock = self.vault.lock(&self.source).await.map_err(unkept)?;
         let kept = self.vault.load(&self.source).map_err(unkept)?;
         let kept = kept.and_then(|kept| serde_json::from_str::<Kept>(kept.expose_secret()).ok());
-        let kept = kept
-            .filter(|kept| kept.first == origin)
-            .map(|kept| SecretString::from(kept.refresh));
+        let kept = kept.filter(|kept| kept.first == origin);
+        if let Some(access) = kept.as_ref().and_then(|kept| kept.access.clone()) {
+            let access = SecretString::from(access);
+            if refused != Some(&Asking::bearer(&access, false)?.value) {
+                return Ok((access, false));
+            }
+        }
+        let kept = kept.map(|kept| SecretString::from(kept.refresh));
         let current = kept.unwrap_or_else(|| first.clone());
         let form = [
             ("grant_type", "refresh_token"),
@@ -283,13 +318,14 @@ impl Session {
         let next = json::text(&answer, "refresh_token");
         let kept = Kept {
             first: origin,
+            access: json::text(&answer, "access_token"),
             refresh: next.unwrap_or_else(|| current.expose_secret().to_owned()),
         };
         let kept = serde_json::to_string(&kept).expect("plain data becomes JSON");
         self.vault
             .save(&self.source, &SecretString::from(kept))
             .map_err(unkept)?;
-        access(&answer)
+        Ok((access(&answer)?, true))
     }
 
     async fn ask(&self, form: &[(&str, &str)], now: DateTime<Utc>) -> Result<Value, Failure> {
