@@ -161,11 +161,8 @@ impl System for Chatwoot {
             Stream::new("conversations", Follow::Newest, pages, "/data/payload"),
             ratings,
         ];
-        if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            let sweep = Follow::Sweep { every, prefix: "" };
-            streams.push(Stream::new("sweep", sweep, pages, "/data/payload"));
-        }
+        let all = |sweep| Stream::new("sweep", sweep, pages, "/data/payload");
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 

@@ -116,20 +116,16 @@ impl System for Dialpad {
             ..Stream::new(name, follow, pages, "/items")
         };
         let mut streams = vec![list("calls", calls)];
-        if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            let sweep = Follow::Sweep { every, prefix: "" };
-            streams.push(list("sweep", sweep));
-        }
+        let all = |sweep| Stream {
+            is_bounded: true,
+            ..list("sweep", sweep)
+        };
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {
-        let from = if stream.name == "sweep" {
-            self.settings.start(span.until)
-        } else {
-            span.from
-        };
+        let from = self.settings.since(stream, span);
         Request::get("api/v2/call")
             .with("started_after", from.timestamp_millis())
             .with("started_before", span.until.timestamp_millis() + 1)

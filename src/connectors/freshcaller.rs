@@ -107,21 +107,17 @@ impl System for Freshcaller {
             longest: WINDOW,
         };
         let mut streams = vec![Stream::new("calls", calls, pages, "/calls")];
-        if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            let sweep = Follow::Sweep { every, prefix: "" };
-            streams.push(Stream::new("sweep", sweep, pages, "/calls"));
-        }
+        let all = |sweep| Stream {
+            is_bounded: true,
+            ..Stream::new("sweep", sweep, pages, "/calls")
+        };
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let from = if stream.name == "sweep" {
-            self.settings.start(span.until)
-        } else {
-            span.from
-        };
+        let from = self.settings.since(stream, span);
         Request::get("api/v1/calls")
             .with("by_time[from]", time(from))
             .with("by_time[to]", time(span.until + TimeDelta::seconds(1)))

@@ -111,11 +111,11 @@ impl System for Gong {
             }
         };
         let mut streams = vec![list("calls", calls, Place::Body("/cursor"))];
-        if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            let sweep = Follow::Sweep { every, prefix: "" };
-            streams.push(list("sweep", sweep, Place::Query("cursor")));
-        }
+        let all = |sweep| Stream {
+            is_bounded: true,
+            ..list("sweep", sweep, Place::Query("cursor"))
+        };
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 
@@ -125,7 +125,7 @@ impl System for Gong {
         if stream.name == "sweep" {
             // The short list is enough to see what is there.
             return Request::get("v2/calls")
-                .with("fromDateTime", time(self.settings.start(span.until)))
+                .with("fromDateTime", time(self.settings.since(stream, span)))
                 .with("toDateTime", until);
         }
         extensive(&json!({"fromDateTime": time(span.from), "toDateTime": until}))

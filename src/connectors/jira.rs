@@ -182,13 +182,8 @@ impl System for Jira {
             over: "/isLast",
         };
         let mut streams = vec![Stream::new("issues", Follow::Since, pages, "/issues")];
-        if !self.settings.sweep.is_zero() {
-            let follow = Follow::Sweep {
-                every: self.settings.sweep,
-                prefix: "",
-            };
-            streams.push(Stream::new("all", follow, pages, "/issues"));
-        }
+        let all = |sweep| Stream::new("all", sweep, pages, "/issues");
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 

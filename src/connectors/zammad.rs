@@ -185,13 +185,8 @@ impl System for Zammad {
             ..Stream::new("tickets", Follow::Since, PAGES, "")
         };
         let mut streams = vec![tickets];
-        if !self.settings.sweep.is_zero() {
-            let follow = Follow::Sweep {
-                every: self.settings.sweep,
-                prefix: "",
-            };
-            streams.push(Stream::new("all", follow, PAGES, ""));
-        }
+        let all = |sweep| Stream::new("all", sweep, PAGES, "");
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 

@@ -1,7 +1,6 @@
 //! Years of history beside the daily pull: everything comes, whatever ends it on the way; what is due daily never waits.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::app::App;
@@ -11,7 +10,7 @@ use groundswell::model::{Cadence, SourceId};
 use groundswell::store::{Backfill, SourceProgress};
 
 use crate::scripted::{Desk, SOURCE, State, hour, tickets};
-use crate::support::Limited;
+use crate::support::{Limited, eventually};
 
 /// A Groundswell whose one source is a scripted helpdesk.
 struct World {
@@ -192,7 +191,8 @@ async fn a_page_that_never_comes_stops_no_daily_pull() {
     let mut failed = BTreeSet::new();
     let stuck = app.backfill_round(hour(50), &mut failed);
     let daily = async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let is_asked = async || (world.desk.with(|state| state.backfills) > 0).then_some(());
+        eventually("a page of history is asked for", is_asked).await;
         rounds(&app, hour(55)).await;
     };
     tokio::select! {

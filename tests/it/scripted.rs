@@ -202,6 +202,7 @@ impl Connector for Desk {
         Box::pin(async move {
             tokio::task::yield_now().await;
             if self.with(|state| state.is_history_silent) {
+                self.with(|state| state.backfills += 1);
                 std::future::pending::<()>().await;
             }
             match self.with(|state| state.fault_history.clone()) {

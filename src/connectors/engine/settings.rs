@@ -8,9 +8,9 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use super::System;
 use super::auth::Credentials;
 use super::fields::FieldPath;
+use super::{Follow, Span, Stream, System};
 use crate::connectors::http::Limits;
 use crate::connectors::rating::RatingField;
 use crate::model::{Conversation, ConversationKey, SourceId};
@@ -261,6 +261,21 @@ impl Settings {
         missing
             .map(|(key, path)| format!("{key} is \"{path}\", but none of the first records has it"))
             .collect()
+    }
+
+    /// How a list of everything is followed; none where everything is not looked through.
+    pub fn swept(&self) -> Option<Follow> {
+        let every = self.sweep;
+        (!every.is_zero()).then_some(Follow::Sweep { every, prefix: "" })
+    }
+
+    /// From when on a list is asked for: one of everything that goes by time goes back as far as history does.
+    pub fn since(&self, stream: &Stream, span: &Span) -> DateTime<Utc> {
+        if stream.is_bounded {
+            self.start(span.until)
+        } else {
+            span.from
+        }
     }
 
     /// The key of one of its conversations.

@@ -63,6 +63,8 @@ pub struct Stream {
     pub scope: String,
     /// Whether history has no use for it: it tells what went away, and what is not stored cannot go.
     pub is_daily: bool,
+    /// Whether it lists everything only as far back as history goes.
+    pub is_bounded: bool,
     /// Whether the account may lack the plan or the right for it: a list that is refused is empty then.
     pub is_optional: bool,
     /// It is not walked more often than this.
@@ -87,6 +89,7 @@ impl Stream {
             pages_max: None,
             scope: String::new(),
             is_daily: false,
+            is_bounded: false,
             is_optional: false,
             pause: TimeDelta::zero(),
         }

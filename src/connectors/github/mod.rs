@@ -189,13 +189,11 @@ impl GitHub {
             list("issues", Follow::Since),
             list("comments", Follow::Since),
         ];
-        if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            streams.push(Stream {
-                scope: format!("{repository}#"),
-                ..list("sweep", Follow::Sweep { every, prefix: "" })
-            });
-        }
+        let all = |sweep| Stream {
+            scope: format!("{repository}#"),
+            ..list("sweep", sweep)
+        };
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 }

@@ -161,13 +161,7 @@ impl System for HelpScout {
             ..Stream::new(name, follow, PAGES, CONVERSATIONS)
         };
         let mut streams = vec![list("conversations", Follow::Since)];
-        if !self.settings.sweep.is_zero() {
-            let follow = Follow::Sweep {
-                every: self.settings.sweep,
-                prefix: "",
-            };
-            streams.push(list("all", follow));
-        }
+        streams.extend(self.settings.swept().map(|sweep| list("all", sweep)));
         if self.has_ratings {
             let follow = Follow::Trailing {
                 again: RATED_AGAIN,

@@ -172,11 +172,8 @@ impl System for Redmine {
                 .iter()
                 .map(|project| issues(format!("issues {project}"))),
         );
-        if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            let sweep = Follow::Sweep { every, prefix: "" };
-            streams.push(Stream::new("all", sweep, PAGING, "/issues"));
-        }
+        let all = |sweep| Stream::new("all", sweep, PAGING, "/issues");
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 

@@ -177,13 +177,11 @@ impl System for Salesforce {
     fn streams(&self) -> Vec<Stream> {
         let list = |(name, _, _): (&str, _, _)| Stream::new(name, Follow::Since, PAGES, "/records");
         let mut streams: Vec<Stream> = LISTS.map(list).into();
-        if !self.settings.sweep.is_zero() {
-            let follow = Follow::Sweep {
-                every: self.settings.sweep,
-                prefix: CASE,
-            };
-            streams.push(Stream::new("all", follow, PAGES, "/records"));
-        }
+        let all = |sweep| Stream {
+            scope: CASE.to_owned(),
+            ..Stream::new("all", sweep, PAGES, "/records")
+        };
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 

@@ -233,9 +233,8 @@ impl System for ServiceNow {
         }
         if self.audits_deletions {
             streams.push(list("deleted", Follow::Since));
-        } else if !self.settings.sweep.is_zero() {
-            let every = self.settings.sweep;
-            streams.push(list("sweep", Follow::Sweep { every, prefix: "" }));
+        } else {
+            streams.extend(self.settings.swept().map(|sweep| list("sweep", sweep)));
         }
         streams
     }
