@@ -198,19 +198,19 @@ impl System for Jira {
             })
         } else {
             let jql = format!("{bound} ORDER BY id ASC");
-            json!({"jql": jql, "fields": ["id"], "maxResults": SWEEP_ROWS})
+            json!({"jql": jql, "fields": ["updated"], "maxResults": SWEEP_ROWS})
         };
         Request::post("rest/api/3/search/jql", body)
     }
 
     fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
         let id = json::text(row, "id").ok_or("the issue has no id")?;
-        if stream.name != "issues" {
-            return Ok(Some(Touched::new(id, None)));
-        }
         let at = row
             .get("fields")
             .and_then(|fields| json::time(fields, "updated"));
+        if stream.name != "issues" {
+            return Ok(Some(Touched::new(id, at)));
+        }
         Ok(Some(Touched::new(
             id,
             Some(at.ok_or("updated is missing or not a date-time")?),

@@ -206,7 +206,7 @@ impl System for Zammad {
     fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
         let id = json::text(row, "id").ok_or("the ticket has no id")?;
         if stream.name != "tickets" {
-            return Ok(Some(Touched::new(id, None)));
+            return Ok(Some(Touched::new(id, json::time(row, "updated_at"))));
         }
         let at = json::time(row, "updated_at").ok_or("updated_at is missing or not a date-time")?;
         Ok(Some(Touched::new(id, Some(at))))

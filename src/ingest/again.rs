@@ -65,7 +65,7 @@ fn without_answer(ids: &[String], page: &Page) -> Vec<Parked> {
     });
     let skipped = page.skipped.iter().map(|one| one.place.as_str());
     let parked = page.parked.iter().map(|one| one.id.as_str());
-    let gone = page.gone.iter().map(String::as_str);
+    let gone = page.gone.iter().chain(&page.not_ours).map(String::as_str);
     let answered: BTreeSet<&str> = records.chain(skipped).chain(parked).chain(gone).collect();
     let silent: Vec<String> = ids
         .iter()

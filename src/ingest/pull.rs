@@ -187,6 +187,7 @@ async fn clean_page(
     let cleaned = tokio::task::spawn_blocking(move || {
         let mut clean = CleanPage {
             gone: page.gone,
+            not_ours: page.not_ours,
             skipped: page.skipped,
             parked: page.parked,
             sweep: page.sweep,

@@ -30,6 +30,8 @@ pub struct CleanPage {
     pub merged: Vec<(ConversationKey, String, DateTime<Utc>)>,
     /// Ids that were looked for in vain.
     pub gone: Vec<String>,
+    /// Ids that were looked for and are none of ours.
+    pub not_ours: Vec<String>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
     /// What could not be read just now.

@@ -22,6 +22,9 @@ const PAUSE_MIN_S: i64 = 5 * 60;
 /// The longest pause that nobody asked for.
 const PAUSE_MAX_S: i64 = 24 * 3_600;
 
+/// Why a record is read that a walk over everything met.
+const NEVER_READ: &str = "in the list of everything, but never in a list of changes";
+
 /// Why a conversation is read again that a walk over everything did not meet.
 const NOT_MET: &str = "not in the list of everything any more";
 
@@ -104,7 +107,7 @@ fn arrived(page: &CleanPage) -> BTreeSet<&str> {
         .chain(page.deleted.iter().map(|(key, _)| key))
         .chain(page.merged.iter().map(|(key, _, _)| key));
     let skipped = page.skipped.iter().map(|one| one.place.as_str());
-    let gone = page.gone.iter().map(String::as_str);
+    let gone = page.gone.iter().chain(&page.not_ours).map(String::as_str);
     let mut ids: BTreeSet<&str> = keys
         .map(|key| key.id.as_str())
         .chain(skipped)
@@ -213,7 +216,8 @@ fn retry_at(attempts: u32, told_s: Option<u64>, now: DateTime<Utc>) -> DateTime<
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Notes what a walk met. At its end what is stored and was not met is parked, to be read at once.
+/// Notes what a walk met. At its end what is stored and was not met is parked, to be read at once; and so is what was met
+/// and should have been read before, but never was.
 async fn walk(
     writing: &mut Writing,
     source: &SourceId,
@@ -222,21 +226,30 @@ async fn walk(
 ) -> anyhow::Result<()> {
     let ids: BTreeSet<String> = sweep.present.iter().map(|id| plain(id)).collect();
     let ids: Vec<String> = ids.into_iter().collect();
+    let expected: BTreeSet<String> = sweep.expected.iter().map(|id| plain(id)).collect();
     PRESENT_ROWS
         .all(writing, &ids, |id, values| {
-            values.text(source.as_str()).text(id).time(sweep.started_at);
+            values
+                .text(source.as_str())
+                .text(id)
+                .time(sweep.started_at)
+                .number(i64::from(expected.contains(id)));
         })
         .await?;
     if !sweep.is_over {
         return Ok(());
     }
-    let miss = sql(MISS)
-        .bind(plain(source.as_str()))
-        .bind(plain(&sweep.prefix))
-        .bind(sweep.started_at.timestamp_micros())
-        .bind(NOT_MET)
-        .bind(now.timestamp_micros());
-    run(writing.connection(), miss).await?;
+    let since = sweep.since.map_or(i64::MIN, |at| at.timestamp_micros());
+    for (statement, reason) in [(MISS, NOT_MET), (FIND, NEVER_READ)] {
+        let park = sql(statement)
+            .bind(plain(source.as_str()))
+            .bind(plain(&sweep.prefix))
+            .bind(sweep.started_at.timestamp_micros())
+            .bind(reason)
+            .bind(now.timestamp_micros())
+            .bind(since);
+        run(writing.connection(), park).await?;
+    }
     let clear = sql("DELETE FROM present WHERE source = $1 AND substr(id, 1, length($2)) = $2")
         .bind(plain(source.as_str()))
         .bind(plain(&sweep.prefix));
@@ -245,19 +258,30 @@ async fn walk(
 
 /// With the walk's beginning, so that what an abandoned walk met hides nothing.
 const PRESENT_ROWS: ManyRows = ManyRows {
-    before: "INSERT INTO present (source, id, started_at)",
-    row: "($, $, $)",
-    after: "ON CONFLICT (source, id) DO UPDATE SET started_at = excluded.started_at",
+    before: "INSERT INTO present (source, id, started_at, is_expected)",
+    row: "($, $, $, $)",
+    after: "ON CONFLICT (source, id) DO UPDATE SET started_at = excluded.started_at, \
+            is_expected = excluded.is_expected",
 };
 
 /// Spam and empty ones too: once they are gone, their words must go.
 const MISS: &str = "INSERT INTO parked (source, id, reason, attempts, retry_at, parked_at, is_missing) \
     SELECT c.source, c.id, $4, 0, $5, $5, 1 FROM conversations c \
-    WHERE c.source = $1 AND c.created_at < $3 AND c.is_forgotten = 0 \
+    WHERE c.source = $1 AND c.created_at >= $6 AND c.created_at < $3 AND c.is_forgotten = 0 \
     AND COALESCE(c.exclusion, '') NOT IN ('deleted', 'merged') \
     AND substr(c.id, 1, length($2)) = $2 \
     AND NOT EXISTS (SELECT 1 FROM present p WHERE p.source = c.source AND p.id = c.id \
                     AND p.started_at = $3) \
+    ON CONFLICT (source, id) DO NOTHING";
+
+/// While history is still to be read, nobody knows what was missed. All of what a walk met lies in what it covers.
+const FIND: &str = "INSERT INTO parked (source, id, reason, attempts, retry_at, parked_at, is_missing) \
+    SELECT p.source, p.id, $4, 0, $5, $5, 0 FROM present p JOIN sources s ON s.id = p.source \
+    WHERE p.source = $1 AND p.started_at = $3 AND p.started_at >= $6 AND p.is_expected = 1 \
+    AND substr(p.id, 1, length($2)) = $2 \
+    AND (s.began_at IS NULL OR s.backfill_finished_at IS NOT NULL) \
+    AND NOT EXISTS (SELECT 1 FROM conversations c WHERE c.source = p.source AND c.id = p.id) \
+    AND NOT EXISTS (SELECT 1 FROM skipped k WHERE k.source = p.source AND k.place = p.id) \
     ON CONFLICT (source, id) DO NOTHING";
 
 #[cfg(test)]

@@ -435,6 +435,38 @@ async fn ratings_that_may_not_be_read_cost_nothing_else() {
     }
 }
 
+/// An index may lose a record, so that the search never shows it. The walk over everything finds it, if history goes back
+/// that far.
+#[tokio::test]
+async fn what_no_list_of_changes_ever_shows_is_found() {
+    let (desk, shelf) = (Desk::new("zammad").await, Shelf::new().await);
+    desk.act(|tickets| {
+        tickets.open("too old", "it leaked years ago");
+        tickets.lose(1);
+        tickets.advance(400 * 24 * 3_600);
+        tickets.open("lost", "nobody sees that it leaks");
+        tickets.lose(2);
+        tickets.open("seen", "it leaks");
+        tickets.advance(600);
+    });
+    desk.settle(&shelf).await;
+    shelf.read_history(&desk.connector(), desk.now()).await;
+    assert_eq!(shelf.all().await.keys().collect::<Vec<_>>(), ["3"]);
+    desk.settle(&shelf).await;
+    let held = shelf.all().await;
+    assert_eq!(held.keys().collect::<Vec<_>>(), ["2", "3"]);
+    assert_eq!(held["2"].messages[0].2, "nobody sees that it leaks");
+    assert_eq!(shelf.parked().await, [] as [String; 0]);
+    // Nor is anything asked for again.
+    let asked = desk.helpdesk.requests().len();
+    desk.settle(&shelf).await;
+    let articles = desk.helpdesk.requests().split_off(asked);
+    assert!(
+        !articles.iter().any(|one| one.contains("/tickets/2")),
+        "{articles:?}"
+    );
+}
+
 /// Only the newest parts of a conversation come; those that came before must not go.
 #[tokio::test]
 async fn a_conversation_that_outgrows_what_is_shown_of_it_keeps_its_middle() {

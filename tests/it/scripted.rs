@@ -92,6 +92,8 @@ impl Desk {
         page.sweep = (is_last && state.has_sweep).then(|| Sweep {
             started_at: now,
             present: state.tickets.keys().cloned().collect(),
+            expected: Vec::new(),
+            since: None,
             prefix: String::new(),
             is_over: true,
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use groundswell::connectors::{Connector, Cursor, PullError};
-use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
+use groundswell::ingest::{IngestConfig, PullOutcome, backfill_source, pull_source};
 use groundswell::model::{SourceId, Stored};
 use groundswell::store::{Location, Store};
 use tempfile::TempDir;
@@ -77,6 +77,25 @@ impl Shelf {
             )
         });
         held.collect()
+    }
+
+    /// Reads history to its end.
+    pub async fn read_history(&self, connector: &dyn Connector, now: DateTime<Utc>) {
+        let (source, config) = (SourceId::from(SOURCE), IngestConfig::default());
+        let turn = tokio::sync::Mutex::new(());
+        for _ in 0..50 {
+            let read = backfill_source(&self.store, connector, &source, &config, now, 100, &turn);
+            if read.await.unwrap().is_complete {
+                return;
+            }
+        }
+        panic!("history does not come to its end");
+    }
+
+    /// Ids that wait to be read again.
+    pub async fn parked(&self) -> Vec<String> {
+        let parked = self.store.parked(&SourceId::from(SOURCE), 100).await;
+        parked.unwrap().into_iter().map(|row| row.id).collect()
     }
 
     /// What customers thought, by id, where they said so.

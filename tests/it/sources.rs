@@ -205,6 +205,8 @@ async fn deletions_of_nearly_everything_wait_for_a_person() {
         sweep: Some(Sweep {
             started_at: clock::now(),
             present: Vec::new(),
+            expected: Vec::new(),
+            since: None,
             prefix: String::new(),
             is_over: true,
         }),

@@ -123,12 +123,8 @@ impl Engine {
             return Err(PullError::Transient(reason));
         }
         if stream.is_sweep() {
-            page.sweep = Some(swept(
-                stream,
-                &touched,
-                walk.started_at(api.now),
-                next.is_none(),
-            ));
+            page.sweep =
+                Some(self.swept(stream, &touched, walk.started_at(api.now), next.is_none()));
         } else {
             // Lists without an upper bound go on into what was read before.
             let is_later =
@@ -253,6 +249,35 @@ impl Engine {
         (id, result)
     }
 
+    /// What a page of a walk over everything has seen.
+    fn swept(
+        &self,
+        stream: &Stream,
+        touched: &[(Touched, &Value)],
+        started_at: DateTime<Utc>,
+        is_over: bool,
+    ) -> Sweep {
+        let prefix = match stream.follow {
+            Follow::Sweep { prefix, .. } if stream.scope.is_empty() => prefix.to_owned(),
+            _ => stream.scope.clone(),
+        };
+        let settings = self.system.settings();
+        let start = settings.start(started_at);
+        let times = start..started_at - settings.overlap;
+        let ids =
+            |rows: &mut dyn Iterator<Item = &Touched>| rows.map(|row| row.id.clone()).collect();
+        let rows = || touched.iter().map(|(row, _)| row);
+        let is_expected = |row: &&Touched| row.at.is_some_and(|at| times.contains(&at));
+        Sweep {
+            started_at,
+            present: ids(&mut rows()),
+            expected: ids(&mut rows().filter(is_expected)),
+            since: stream.is_bounded.then_some(start),
+            prefix,
+            is_over,
+        }
+    }
+
     /// What becomes of a record, by how reading it went.
     fn settle(
         &self,
@@ -276,7 +301,7 @@ impl Engine {
         match result {
             Ok(Read::Record(record)) => page.records.push(record),
             Ok(Read::Records(records)) => page.records.extend(records),
-            Ok(Read::Nothing) => {}
+            Ok(Read::Nothing) => page.not_ours.push(id.to_owned()),
             Ok(Read::Broken(reason)) => page.skipped.push(skipped(reason)),
             Err(Failure::Forbidden(_)) => {
                 page.skipped.push(skipped(
@@ -349,26 +374,6 @@ fn refuse_strange(stream: &Stream, answer: &Answer) -> Result<(), PullError> {
 fn is_older(rows: &[(Touched, &Value)], from: DateTime<Utc>) -> bool {
     let oldest = rows.iter().filter_map(|(row, _)| row.at).min();
     oldest.is_some_and(|oldest| oldest < from - TimeDelta::minutes(1))
-}
-
-/// What a page of a walk over everything has seen.
-fn swept(
-    stream: &Stream,
-    touched: &[(Touched, &Value)],
-    started_at: DateTime<Utc>,
-    is_over: bool,
-) -> Sweep {
-    let prefix = match stream.follow {
-        Follow::Sweep { prefix, .. } if stream.scope.is_empty() => prefix.to_owned(),
-        _ => stream.scope.clone(),
-    };
-    let present = touched.iter().map(|(row, _)| row.id.clone()).collect();
-    Sweep {
-        started_at,
-        present,
-        prefix,
-        is_over,
-    }
 }
 
 /// Of several rows about one record the last one, in the order of their first.

@@ -208,8 +208,7 @@ impl System for HelpScout {
                 ..Touched::new(id, Some(at))
             }));
         }
-        let at = changed_at(row).filter(|_| stream.name == "conversations");
-        Ok(Some(Touched::new(id, at)))
+        Ok(Some(Touched::new(id, changed_at(row))))
     }
 
     fn read<'a>(

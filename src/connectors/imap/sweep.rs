@@ -48,6 +48,8 @@ impl Imap {
         let sweep = Sweep {
             started_at: walk.started_at,
             present,
+            expected: Vec::new(),
+            since: None,
             prefix: String::new(),
             is_over,
         };

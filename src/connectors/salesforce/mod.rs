@@ -188,7 +188,7 @@ impl System for Salesforce {
     fn list(&self, stream: &Stream, span: &Span) -> Request {
         let Some((_, object, fields)) = LISTS.iter().find(|(name, _, _)| *name == stream.name)
         else {
-            return query(QUERY, "SELECT Id FROM Case ORDER BY Id");
+            return query(QUERY, "SELECT Id, SystemModstamp FROM Case ORDER BY Id");
         };
         let since = span.from.to_rfc3339_opts(SecondsFormat::Millis, true);
         let only = if *object == "Task" {

@@ -271,7 +271,7 @@ impl System for ServiceNow {
             "sweep" => {
                 let after = span.after.as_deref().unwrap_or_default();
                 list(table, format!("sys_id>{after}^ORDERBYsys_id"))
-                    .with("sysparm_fields", "sys_id")
+                    .with("sysparm_fields", "sys_id,sys_updated_on")
             }
             _ => self.whole(list(table, behind(span, "sys_updated_on"))),
         }
@@ -287,7 +287,7 @@ impl System for ServiceNow {
                 let key = Some(own.clone());
                 return Ok(Some(Touched {
                     key,
-                    ..Touched::new(own, None)
+                    ..Touched::new(own, time(row, "sys_updated_on"))
                 }));
             }
             _ => ("sys_id", "sys_updated_on"),

@@ -50,6 +50,8 @@ pub struct Ticket {
     pub is_scrubbed: bool,
     pub merged_into: Option<u64>,
     pub reopens: u32,
+    /// No list of changes shows it, whatever happens to it.
+    pub is_unseen: bool,
     /// Stars that the requester gave, and when.
     pub rating: Option<(u64, DateTime<Utc>)>,
     /// Lists show it from then on: search indexes are late.
@@ -196,6 +198,7 @@ impl Tickets {
             is_scrubbed: false,
             merged_into: None,
             reopens: 0,
+            is_unseen: false,
             rating: None,
             listed_from: now + self.lag,
         };
@@ -223,6 +226,11 @@ impl Tickets {
 
     pub fn solve(&mut self, id: u64) {
         self.act(id).status = "solved";
+    }
+
+    /// An index loses it: no list of changes shows it any more.
+    pub fn lose(&mut self, id: u64) {
+        self.tickets.get_mut(&id).unwrap().is_unseen = true;
     }
 
     /// One to five stars; the ticket itself stays as it is.

@@ -31,6 +31,8 @@ async fn swept(store: &Store, at: i64, present: impl Iterator<Item = usize>) {
     let sweep = Sweep {
         started_at: minute(at),
         present: present.map(|number| number.to_string()).collect(),
+        expected: Vec::new(),
+        since: None,
         prefix: String::new(),
         is_over: true,
     };

@@ -10,6 +10,8 @@ const CASES: &[Case] = cases![
     a_parked_record_waits_and_goes_when_it_arrives,
     a_walk_parks_what_it_did_not_meet,
     an_abandoned_walk_hides_nothing,
+    a_walk_finds_what_was_never_read,
+    a_walk_misses_only_what_it_covers,
     a_backfill_moves_by_itself,
 ];
 
@@ -91,6 +93,8 @@ fn sweep(started_at: i64, present: &[&str], prefix: &str, is_over: bool) -> Clea
         sweep: Some(Sweep {
             started_at: minute(started_at),
             present,
+            expected: Vec::new(),
+            since: None,
             prefix: prefix.to_owned(),
             is_over,
         }),
@@ -153,6 +157,76 @@ async fn an_abandoned_walk_hides_nothing(store: Store) {
         let part = sweep(started_at, &ids, "", is_over);
         store.save_page(&source(), &part, minute(21)).await.unwrap();
     }
+    assert_eq!(waiting(&store).await, ["2"]);
+}
+
+/// A walk that is over, with what must have been read by then.
+fn found(started_at: i64, present: &[&str], expected: &[&str]) -> CleanPage {
+    let mut page = sweep(started_at, present, "", true);
+    let expected = expected.iter().map(|id| (*id).to_owned());
+    page.sweep.as_mut().unwrap().expected = expected.collect();
+    page
+}
+
+async fn a_walk_finds_what_was_never_read(store: Store) {
+    let mut all = page(&[ticket("1", "a", minute(1)), ticket("2", "b", minute(1))]);
+    all.deleted = vec![(key("3"), minute(1))];
+    all.skipped = vec![Skipped {
+        place: "4".to_owned(),
+        reason: "no date".to_owned(),
+    }];
+    store.save_page(&source(), &all, minute(5)).await.unwrap();
+    let ids = ["1", "2", "3", "4", "5", "6"];
+    // 6 is too young, or older than history.
+    let walk = found(20, &ids, &["1", "2", "3", "4", "5"]);
+    store.save_page(&source(), &walk, minute(21)).await.unwrap();
+    let row = store.parked(&source(), 10).await.unwrap();
+    let rows: Vec<_> = row
+        .iter()
+        .map(|row| (row.id.as_str(), row.attempts))
+        .collect();
+    assert_eq!(rows, [("5", 0)]);
+    // It is none of ours: it waits no longer.
+    let nothing = CleanPage {
+        not_ours: vec!["5".to_owned()],
+        moves: Moves::Nothing,
+        ..CleanPage::default()
+    };
+    store
+        .save_page(&source(), &nothing, minute(22))
+        .await
+        .unwrap();
+    assert!(waiting(&store).await.is_empty());
+
+    // While history is being read nobody knows what was missed.
+    let daily = CleanPage {
+        moves: Moves::DailyFrom(minute(50)),
+        ..CleanPage::default()
+    };
+    store
+        .save_page(&source(), &daily, minute(50))
+        .await
+        .unwrap();
+    let walk = found(60, &ids, &["5"]);
+    store.save_page(&source(), &walk, minute(61)).await.unwrap();
+    assert!(waiting(&store).await.is_empty());
+    let end = CleanPage {
+        moves: Moves::Backfill(Some(minute(0))),
+        is_last: true,
+        ..CleanPage::default()
+    };
+    store.save_page(&source(), &end, minute(62)).await.unwrap();
+    let walk = found(70, &ids, &["5"]);
+    store.save_page(&source(), &walk, minute(71)).await.unwrap();
+    assert_eq!(waiting(&store).await, ["5"]);
+}
+
+async fn a_walk_misses_only_what_it_covers(store: Store) {
+    let all = page(&[ticket("1", "a", minute(1)), ticket("2", "b", minute(10))]);
+    store.save_page(&source(), &all, minute(11)).await.unwrap();
+    let mut walk = sweep(20, &[], "", true);
+    walk.sweep.as_mut().unwrap().since = Some(minute(5));
+    store.save_page(&source(), &walk, minute(21)).await.unwrap();
     assert_eq!(waiting(&store).await, ["2"]);
 }
 

@@ -71,6 +71,8 @@ CREATE TABLE present (
     source TEXT COLLATE "C" NOT NULL,
     id TEXT COLLATE "C" NOT NULL,
     started_at BIGINT NOT NULL,
+    -- 1: it must have been read by now.
+    is_expected BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (source, id)
 );
 

@@ -70,6 +70,8 @@ CREATE TABLE present (
     source TEXT NOT NULL,
     id TEXT NOT NULL,
     started_at INTEGER NOT NULL,
+    -- 1: it must have been read by now.
+    is_expected INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, id)
 ) STRICT, WITHOUT ROWID;
 
