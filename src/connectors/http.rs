@@ -13,6 +13,7 @@ use url::Url;
 
 use super::PullError;
 use super::engine::told;
+pub use super::failure::Failure;
 
 /// An answer larger than this is refused.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -49,27 +50,6 @@ impl Default for Limits {
             timeout: Duration::from_secs(60),
             body_bytes_max: BODY_BYTES_MAX,
         }
-    }
-}
-
-/// What can go wrong with one request, for connectors that must tell more than the loop needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// 404: there is nothing there.
-    NotFound,
-    /// 403: a right is missing; which one, in words.
-    Forbidden(String),
-    /// The answer is larger than allowed.
-    TooLarge,
-    /// 400 and other refusals of the request itself.
-    Refused(u16),
-    /// What the loop knows.
-    Pull(PullError),
-}
-
-impl From<PullError> for Failure {
-    fn from(error: PullError) -> Self {
-        Failure::Pull(error)
     }
 }
 
@@ -218,6 +198,33 @@ impl Client {
         right: &str,
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
+        let (headers, body) = self.answered(request, right, now).await?;
+        let body = match body.iter().all(u8::is_ascii_whitespace) {
+            true => Value::Null,
+            false => self.parse(&body)?,
+        };
+        Ok(Answer { body, headers })
+    }
+
+    /// The same for what may be a file of plain text: a text then.
+    pub async fn exchange_text(
+        &self,
+        request: RequestBuilder,
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, Failure> {
+        let (headers, body) = self.answered(request, right, now).await?;
+        let text = || Value::from(String::from_utf8_lossy(&body).trim());
+        let body = serde_json::from_slice(&body).unwrap_or_else(|_| text());
+        Ok(Answer { body, headers })
+    }
+
+    async fn answered(
+        &self,
+        request: RequestBuilder,
+        right: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let response = request
             .send()
             .await
@@ -233,13 +240,7 @@ impl Client {
                 failure => failure,
             });
         }
-        let body = self.body(response).await?;
-        let body = if body.iter().all(u8::is_ascii_whitespace) {
-            Value::Null
-        } else {
-            self.parse(&body)?
-        };
-        Ok(Answer { body, headers })
+        Ok((headers, self.body(response).await?))
     }
 
     /// Whether "forbidden" means that a quota is used up: some vendors say so in words only.

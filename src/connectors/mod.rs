@@ -9,6 +9,7 @@ pub mod chatwoot;
 pub mod date;
 pub mod dialpad;
 pub mod engine;
+mod failure;
 pub mod file;
 pub mod freshcaller;
 pub mod freshdesk;

@@ -135,13 +135,23 @@ impl Api<'_> {
             Some(body) => client.http().post(url).json(body),
             None => client.http().get(url),
         };
+        let wanted = match request.is_text {
+            true => "text/plain, application/json",
+            false => "application/json",
+        };
         builder = builder
-            .header("accept", "application/json")
+            .header("accept", wanted)
             .header(&asking.name, &asking.value);
         for (name, value) in &self.account.headers {
             builder = builder.header(*name, value);
         }
-        client.exchange(builder, self.account.right, self.now).await
+        match request.is_text {
+            true => {
+                let right = self.account.right;
+                client.exchange_text(builder, right, self.now).await
+            }
+            false => client.exchange(builder, self.account.right, self.now).await,
+        }
     }
 
     fn learn(&self, class: &'static str, answer: &Answer) {

@@ -13,6 +13,8 @@ pub struct Request {
     pub body: Option<Value>,
     /// Which limit of the vendor it counts against.
     pub class: &'static str,
+    /// Whether the answer may be a file of plain text.
+    pub is_text: bool,
 }
 
 impl Request {
@@ -23,6 +25,7 @@ impl Request {
             query: Vec::new(),
             body: None,
             class: "",
+            is_text: false,
         }
     }
 
@@ -37,6 +40,12 @@ impl Request {
     /// With one more pair in the query.
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.query.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// For a file of plain text.
+    pub fn text(mut self) -> Self {
+        self.is_text = true;
         self
     }
 
