@@ -98,7 +98,7 @@ impl Chatwoot {
                 &fetched
             }
         };
-        let messages = self.messages(api, id).await?;
+        let messages = self.messages(api, id).await.map_err(Failure::inside)?;
         // The conversation names its last message; a walk that did not come to it was cut short.
         let newest = |list: &[Value]| list.iter().filter_map(|row| json::number(row, "id")).max();
         if newest(json::list(one, "messages")) > newest(&messages) {

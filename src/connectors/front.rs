@@ -144,9 +144,10 @@ impl Front {
             let at = event_at.unwrap_or(api.now);
             return Ok(Read::Record(Record::Deleted { key, at }));
         }
-        let list = |name: &str| {
+        let list = async |name: &str| {
             let list = Request::get(format!("{path}/{name}")).with("limit", ENTRIES);
-            api.all(list, PAGES, "/_results")
+            let rows = api.all(list, PAGES, "/_results").await;
+            rows.map_err(Failure::inside)
         };
         let parts = Parts {
             messages: list("messages").await?,

@@ -125,14 +125,15 @@ impl Jira {
             let (key, at) = (self.settings.key(id), at.unwrap_or(api.now));
             return Ok(Read::Record(Record::Deleted { key, at }));
         }
-        let comments = comments(api, id).await?;
+        let comments = comments(api, id).await.map_err(Failure::inside)?;
         let history =
             Request::get(format!("rest/api/3/issue/{id}/changelog")).with("maxResults", 100);
         let pages = Paging::TokenInUrl {
             at: "/nextPage",
             name: "startAt",
         };
-        let history = api.all(history, pages, "/values").await?;
+        let history = api.all(history, pages, "/values").await;
+        let history = history.map_err(Failure::inside)?;
         let feedback = if is_done(issue) {
             let feedback = Request::get(format!("rest/servicedeskapi/request/{id}/feedback"));
             api.optional(feedback).await?.unwrap_or_default()

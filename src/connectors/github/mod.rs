@@ -114,7 +114,8 @@ impl GitHub {
             Vec::new()
         } else {
             let request = Request::get(format!("{path}/comments")).with("per_page", 100);
-            api.all(request, Paging::LinkHeader, "").await?
+            let comments = api.all(request, Paging::LinkHeader, "").await;
+            comments.map_err(Failure::inside)?
         };
         // The issue says how many there are; fewer are not all.
         if json::number(issue, "comments").is_some_and(|count| count > comments.len() as u64) {
@@ -124,7 +125,8 @@ impl GitHub {
         // An issue that was never closed was never opened again.
         let events = if json::text(issue, "closed_at").is_some() || was_reopened(issue) {
             let request = Request::get(format!("{path}/events")).with("per_page", 100);
-            api.all(request, Paging::LinkHeader, "").await?
+            let events = api.all(request, Paging::LinkHeader, "").await;
+            events.map_err(Failure::inside)?
         } else {
             Vec::new()
         };

@@ -136,7 +136,8 @@ impl HelpScout {
             Some(threads) => threads,
             None => {
                 let list = Request::get(format!("v2/conversations/{id}/threads"));
-                fetched = api.all(list, PAGES, THREADS).await?;
+                let threads = api.all(list, PAGES, THREADS).await;
+                fetched = threads.map_err(Failure::inside)?;
                 &fetched
             }
         };

@@ -194,8 +194,8 @@ impl ServiceNow {
                 &fetched
             }
         };
-        let journal = self.journal(api, id).await?;
-        let answers = self.answers(api, id).await?;
+        let journal = self.journal(api, id).await.map_err(Failure::inside)?;
+        let answers = self.answers(api, id).await.map_err(Failure::inside)?;
         Ok(
             match conversation(self.settings.key(id), record, &journal, &self.settings) {
                 Ok(mut conversation) => {
