@@ -42,5 +42,6 @@ mod suggestions;
 mod support;
 mod teams;
 mod tidy;
+mod transcript;
 mod true_case;
 mod verify;

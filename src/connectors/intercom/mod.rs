@@ -3,9 +3,12 @@
 //! Facts (developers.intercom.com, API 2.16): the search promises no order, so a window's bounds stay while it is read and
 //! every part of what it names is taken; a conversation shows its newest 500 parts at most; deleted conversations stand in
 //! a list of their own, whose order is not said, so it is read from its start each time and as a whole once a day; a call
-//! names its conversation, if it has one, and its transcript comes later.
+//! names its conversation, if it has one, and its transcript, a file of text, comes later; a conversation that became a
+//! customer's ticket stays a conversation.
 
+mod merge;
 mod record;
+mod spoken;
 
 use std::sync::Arc;
 
@@ -21,7 +24,7 @@ use super::engine::{
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::json;
-use crate::model::Record;
+use crate::model::{Exclusion, Record};
 use crate::section::Section;
 use record::{CALL, TICKET};
 
@@ -55,6 +58,11 @@ const PAUSE: TimeDelta = TimeDelta::days(1);
 
 /// Kinds of tickets that no customer sees.
 const OWN_WORK: [&str; 2] = ["Back-office", "Tracker"];
+
+/// A conversation with its parts, in plain text.
+fn whole(id: &str) -> Request {
+    Request::get(format!("conversations/{id}")).with("display_as", "plaintext")
+}
 
 /// One Intercom workspace.
 #[derive(Debug)]
@@ -92,41 +100,55 @@ impl Intercom {
         if let Some(number) = id.strip_prefix(CALL) {
             return self.call(api, number).await;
         }
-        if let Some(number) = id.strip_prefix(TICKET) {
-            let ticket = api.get(Request::get(format!("tickets/{number}"))).await?;
-            // The team's own work on conversations that count themselves.
-            if json::text(&ticket, "category").is_some_and(|kind| OWN_WORK.contains(&kind.as_str()))
-            {
-                return Ok(Read::Nothing);
-            }
-            return Ok(Read::from(record::ticket(&ticket, &self.settings)));
+        match id.strip_prefix(TICKET) {
+            Some(number) => self.ticket(api, id, number).await,
+            None => self.conversation(api, id).await,
         }
-        self.conversation(api, id).await
+    }
+
+    async fn ticket(&self, api: Api<'_>, id: &str, number: &str) -> Result<Read, Failure> {
+        let ticket = api.get(Request::get(format!("tickets/{number}"))).await?;
+        // The team's own work on conversations that count themselves.
+        if json::text(&ticket, "category").is_some_and(|kind| OWN_WORK.contains(&kind.as_str())) {
+            return Ok(Read::Nothing);
+        }
+        // What a conversation became counts as that.
+        let same = api.optional(whole(number)).await?;
+        if same.is_some_and(|same| record::is_of(&same, &ticket)) {
+            let at = json::instant(&ticket, "updated_at").unwrap_or(api.now);
+            let (key, into) = (self.settings.key(id), number.to_owned());
+            return Ok(Read::Record(Record::Merged { key, into, at }));
+        }
+        Ok(Read::from(record::ticket(&ticket, &self.settings)))
     }
 
     async fn conversation(&self, api: Api<'_>, id: &str) -> Result<Read, Failure> {
-        let one =
-            |id: &str| Request::get(format!("conversations/{id}")).with("display_as", "plaintext");
-        let conversation = api.get(one(id)).await?;
-        if let Some(into) = record::merged_into(&conversation) {
-            // Two that name each other do not tell which one stays: then both do.
-            let other = api.optional(one(&into)).await?;
-            if other.is_some_and(|other| record::merged_into(&other).as_deref() != Some(id)) {
-                let at = json::instant(&conversation, "updated_at").unwrap_or(api.now);
-                let key = self.settings.key(id);
-                return Ok(Read::Record(Record::Merged { key, into, at }));
-            }
+        let conversation = api.get(whole(id)).await?;
+        let merged_at = record::merged_at(&conversation);
+        if let Some(merged_at) = merged_at
+            && let Some(into) = merge::target(api, &conversation, id, merged_at).await?
+        {
+            let at = json::instant(&conversation, "updated_at").unwrap_or(api.now);
+            let key = self.settings.key(id);
+            return Ok(Read::Record(Record::Merged { key, into, at }));
         }
         let calls = if record::has_call(&conversation) {
             let wanted = Request::post("calls/search", json!({ "conversation_ids": [id] }));
-            api.all(wanted, Paging::Whole, "/data").await?
+            let calls = api.all(wanted, Paging::Whole, "/data").await;
+            calls.map_err(Failure::inside)?
         } else {
             Vec::new()
         };
         let mut read = record::conversation(&conversation, &calls, &self.settings);
-        if let (Ok(conversation), Some(app)) = (&mut read, self.app(api).await?) {
-            let link = format!("https://app.intercom.com/a/inbox/{app}/inbox/conversation/{id}");
-            conversation.url = Some(link);
+        if let Ok(conversation) = &mut read {
+            if let Some(app) = self.app(api).await? {
+                let link =
+                    format!("https://app.intercom.com/a/inbox/{app}/inbox/conversation/{id}");
+                conversation.url = Some(link);
+            }
+            if merged_at.is_some() {
+                conversation.exclusion = Some(Exclusion::Merged);
+            }
         }
         Ok(Read::from(read))
     }
@@ -140,7 +162,7 @@ impl Intercom {
             return Ok(Read::Record(Record::Merged { key, into, at }));
         }
         let transcript = api
-            .optional(Request::get(format!("calls/{number}/transcript")))
+            .optional(Request::get(format!("calls/{number}/transcript")).text())
             .await?;
         Ok(Read::from(record::call(
             &call,

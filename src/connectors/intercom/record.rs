@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
+use super::spoken::spoken;
 use crate::connectors::engine::{Settings, word, words};
 use crate::connectors::{json, rating};
 use crate::model::{Author, Conversation, Kind, MESSAGES_MISSING, Message, Text, Visibility};
@@ -22,6 +23,20 @@ const PUBLIC: [&str; 5] = [
     "close",
     "quick_reply",
     "assign_and_reopen",
+];
+
+/// In the type of the part that says that a conversation took another one in.
+const TOOK_IN: &str = "primary";
+
+/// The parts of the two conversations of a merge are not written in the very same second.
+const MERGE_TAKES: TimeDelta = TimeDelta::seconds(5);
+
+/// What a conversation that became a ticket has of it.
+const OF_TICKET: [&str; 4] = [
+    "ticket_type",
+    "ticket_attributes",
+    "ticket_state",
+    "category",
 ];
 
 /// A conversation with its parts and its calls.
@@ -128,7 +143,7 @@ pub fn call(
     conversation.status = json::text(value, "state");
     conversation.closed_at = json::instant(value, "ended_at");
     conversation.requester = json::text(value, "contact_id");
-    conversation.messages = spoken(value, transcript.or(value.get("transcript"))).collect();
+    conversation.messages = spoken(value, transcript.or(value.get("transcript")));
     for name in ["direction", "ended_reason", "call_type"] {
         if let Some(text) = json::text(value, name) {
             conversation.attributes.insert(name.to_owned(), text);
@@ -159,29 +174,80 @@ pub fn has_call(value: &Value) -> bool {
         })
 }
 
-/// The conversation that this one was merged into: it is closed, its last part says so, and it links one other.
-pub fn merged_into(value: &Value) -> Option<String> {
-    let last = parts(value, "conversation_parts").last()?;
-    let is_merge = json::text(last, "part_type")?.contains("merge");
+/// When this conversation was merged into another one: it is closed, and a part says so. The one that stays has another
+/// such part.
+pub fn merged_at(value: &Value) -> Option<DateTime<Utc>> {
     let is_closed = json::text(value, "state").as_deref() == Some("closed");
-    let linked = json::list(value.get("linked_objects")?, "data");
-    let mut linked = linked
+    let away = part_at(value, |kind| {
+        kind.contains("merge") && !kind.contains(TOOK_IN)
+    });
+    away.filter(|_| is_closed)
+}
+
+/// Whether this conversation took another one in, at about that time.
+pub fn took_in(value: &Value, merged_at: DateTime<Utc>) -> bool {
+    let is_close = |part: &Value| {
+        let at = json::instant(part, "created_at");
+        at.is_some_and(|at| (at - merged_at).abs() <= MERGE_TAKES)
+    };
+    let mut taken = parts(value, "conversation_parts")
         .iter()
-        .filter(|one| json::text(one, "type").as_deref() == Some("conversation"));
-    let (one, other) = (linked.next()?, linked.next());
-    (is_merge && is_closed && other.is_none()).then(|| json::text(one, "id"))?
+        .filter(|part| json::text(part, "part_type").is_some_and(|kind| kind.contains(TOOK_IN)));
+    taken.any(is_close)
+}
+
+/// The conversations that a conversation links, or else the customer's tickets.
+pub fn linked(value: &Value) -> Vec<String> {
+    let linked = value
+        .get("linked_objects")
+        .map_or(&[][..], |list| json::list(list, "data"));
+    let is_of = |one: &Value, kind: &str| json::text(one, "type").as_deref() == Some(kind);
+    let conversations = linked.iter().filter(|one| is_of(one, "conversation"));
+    let conversations: Vec<String> = conversations
+        .filter_map(|one| json::text(one, "id"))
+        .collect();
+    if !conversations.is_empty() {
+        return conversations;
+    }
+    let tickets = linked.iter().filter(|one| is_of(one, "ticket"));
+    tickets
+        .filter(|one| json::text(one, "category").as_deref() == Some("Customer"))
+        .filter_map(|one| Some(format!("{TICKET}{}", json::text(one, "id")?)))
+        .collect()
+}
+
+/// Whether a ticket is what this conversation became.
+pub fn is_of(conversation: &Value, ticket: &Value) -> bool {
+    let own = conversation.get("ticket").unwrap_or(&Value::Null);
+    ["id", "ticket_id"].iter().any(|name| {
+        let (one, other) = (json::text(own, name), json::text(ticket, name));
+        one.is_some() && one == other
+    })
+}
+
+fn part_at(value: &Value, is_wanted: impl Fn(&str) -> bool) -> Option<DateTime<Utc>> {
+    let mut parts = parts(value, "conversation_parts").iter().rev();
+    let part = parts
+        .find(|part| json::text(part, "part_type").is_some_and(|kind| is_wanted(kind.as_str())))?;
+    json::instant(part, "created_at").or_else(|| json::instant(value, "updated_at"))
 }
 
 /// The fields of a record in the form in which a person names them: lists as lists, without the parts.
 pub fn fields(value: &Value) -> Value {
     let fields = value.as_object().into_iter().flatten();
     let fields = fields.filter(|(name, _)| !name.ends_with("_parts"));
-    let plain: Map<String, Value> = fields
+    let mut plain: Map<String, Value> = fields
         .map(|(name, field)| {
             let list = field.get(name).filter(|list| list.is_array());
             (name.clone(), list.unwrap_or(field).clone())
         })
         .collect();
+    let ticket = value.get("ticket").unwrap_or(&Value::Null);
+    for name in OF_TICKET {
+        if let (false, Some(field)) = (plain.contains_key(name), ticket.get(name)) {
+            plain.insert(name.to_owned(), field.clone());
+        }
+    }
     Value::Object(plain)
 }
 
@@ -204,7 +270,7 @@ fn begin(value: &Value, prefix: &str, settings: &Settings) -> Result<Conversatio
         .and_then(word)
         .or_else(|| json::text(value, "company_id"));
     conversation.account = conversation.account.or(company);
-    conversation.attributes = attributes(value);
+    conversation.attributes = attributes(&fields);
     Ok(conversation)
 }
 
@@ -256,7 +322,8 @@ fn message(part: &Value, at: DateTime<Utc>, visibility: Visibility) -> Option<Me
     })
 }
 
-fn author_of(kind: &str) -> Author {
+/// Who writes, by Intercom's word for it.
+pub fn author_of(kind: &str) -> Author {
     match kind {
         "user" | "lead" | "contact" | "customer" => Author::Customer,
         "admin" | "team" | "agent" | "teammate" => Author::Agent,
@@ -266,35 +333,6 @@ fn author_of(kind: &str) -> Author {
 
 fn is_call(kind: Option<&str>) -> bool {
     kind.is_some_and(|kind| kind.contains("phone") || kind.contains("call"))
-}
-
-/// What was said in a call: a text, or a list of who said what.
-fn spoken<'a>(
-    call: &'a Value,
-    transcript: Option<&'a Value>,
-) -> impl Iterator<Item = Message> + 'a {
-    let at = started_at(call);
-    let whole = transcript
-        .and_then(Value::as_str)
-        .map(|text| (Author::System, text.to_owned()));
-    let pick =
-        |entry: &Value, names: [&str; 3]| names.iter().find_map(|name| word(entry.get(name)?));
-    let entries = transcript.and_then(Value::as_array).into_iter().flatten();
-    let entries = entries.filter_map(move |entry| {
-        let speaker = pick(entry, ["speaker", "author", "role"]).unwrap_or_default();
-        let text = pick(entry, ["text", "body", "content"])?;
-        Some((author_of(&speaker.to_lowercase()), text))
-    });
-    let said = whole
-        .into_iter()
-        .chain(entries)
-        .filter(|(_, text)| !text.trim().is_empty());
-    said.map(move |(author, text)| Message {
-        at,
-        author,
-        visibility: Visibility::Public,
-        text: Text::new(text),
-    })
 }
 
 fn flag_missing(conversation: &mut Conversation, counted: u64, given: usize) {
@@ -443,19 +481,62 @@ mod tests {
     }
 
     #[test]
-    fn only_a_closed_conversation_whose_last_part_is_the_merge_went_into_another() {
-        let merged = json!({"id": "1", "state": "closed",
-            "conversation_parts": {"conversation_parts": [{"part_type": "comment"}, {"part_type": "merged_conversation"}]},
-            "linked_objects": {"data": [{"type": "ticket", "id": "5"}, {"type": "conversation", "id": "2"}]}});
-        assert_eq!(merged_into(&merged).as_deref(), Some("2"));
-        for (at, value) in [
-            ("/state", json!("open")),
-            ("/linked_objects/data", json!([])),
-            ("/conversation_parts", json!(null)),
-        ] {
-            let mut other = merged.clone();
-            *other.pointer_mut(at).unwrap() = value;
-            assert_eq!(merged_into(&other), None, "{at}");
-        }
+    fn a_transcript_as_a_file_tells_who_said_what() {
+        let text = "[00:00:03] Teammate 1: \"Hello, how can I help?\"\n[00:00:09] User: \"It is cold:\nthe heating.\"\n";
+        let value = json!({"id": "9", "initiated_at": 1_772_442_000, "updated_at": 1_772_442_400});
+        let read = call(&value, Some(&json!(text)), &settings("direction")).unwrap();
+        assert_eq!(
+            said(&read),
+            [
+                (Author::Agent, Visibility::Public, "Hello, how can I help?"),
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "It is cold:\nthe heating.\""
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_merge_shows_in_the_parts_of_both() {
+        let merged = json!({"id": "1", "state": "closed", "updated_at": 1_772_442_100,
+            "conversation_parts": {"conversation_parts": [{"part_type": "comment"},
+                {"part_type": "merged_secondary_conversation", "created_at": 1_772_442_000}, {"part_type": "close"}]},
+            "linked_objects": {"data": [{"type": "ticket", "category": "Customer", "id": "5"}, {"type": "conversation", "id": "2"}]}});
+        let at = merged_at(&merged).unwrap();
+        assert_eq!(at.timestamp(), 1_772_442_000);
+        assert_eq!(linked(&merged), ["2"]);
+        let mut open = merged.clone();
+        open["state"] = json!("open");
+        assert_eq!(merged_at(&open), None);
+        let stays = |at: i64| {
+            json!({"state": "closed", "conversation_parts": {"conversation_parts": [
+                {"part_type": "merged_primary_conversation", "created_at": at}]}})
+        };
+        assert_eq!(merged_at(&stays(1_772_442_000)), None);
+        assert!(took_in(&stays(1_772_442_003), at));
+        assert!(!took_in(&stays(1_772_442_060), at));
+        assert!(!took_in(&merged, at));
+    }
+
+    #[test]
+    fn a_merge_into_a_ticket_links_the_customers_one() {
+        let links = json!({"linked_objects": {"data": [{"type": "ticket", "category": "Tracker", "id": "5"},
+            {"type": "ticket", "category": "Customer", "id": "6"}]}});
+        assert_eq!(linked(&links), ["ticket:6"]);
+        assert_eq!(linked(&json!({})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_conversation_that_became_a_ticket_has_its_fields() {
+        let mut value = fixture("conversation");
+        value["ticket"] = json!({"id": "77", "ticket_id": "12", "ticket_type": {"name": "Refund"}});
+        let read = conversation(&value, &[], &settings("ticket_type")).unwrap();
+        assert_eq!(read.category.as_deref(), Some("Refund"));
+        assert!(is_of(&value, &json!({"id": 77})));
+        assert!(is_of(&value, &json!({"id": "9", "ticket_id": 12})));
+        assert!(!is_of(&value, &json!({"id": "9"})));
+        assert!(!is_of(&json!({"ticket": null}), &json!({"id": "9"})));
     }
 }

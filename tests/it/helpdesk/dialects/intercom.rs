@@ -1,5 +1,5 @@
 //! Intercom's way of speaking: a search without an order, times as numbers, parts without the first message, deletions in a
-//! list of their own, a merged conversation that only links the one that stays.
+//! list of their own, a merged conversation of which only the parts tell, and sometimes a link.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl Dialect for Intercom {
             .between("/conversations/", "")
             .and_then(|id| id.parse().ok());
         match id.and_then(|id| tickets.find(id)) {
-            Some(ticket) if ticket.status != "deleted" => Reply::Json(whole(ticket)),
+            Some(ticket) if ticket.status != "deleted" => Reply::Json(whole(tickets, ticket)),
             _ => Reply::Status(404),
         }
     }
@@ -84,6 +84,9 @@ impl Dialect for Intercom {
 
 /// Between two times, neither of which is in it; newest ids first, behind the last one of the page before.
 fn search(tickets: &Tickets, asked: &Asked) -> Reply {
+    if asked.body["query"]["value"][0]["field"] == "contact_ids" {
+        return of_contact(tickets, asked);
+    }
     let bound = |place: usize| {
         let bound = &asked.body["query"]["value"][place];
         assert_eq!(bound["field"], "updated_at");
@@ -113,6 +116,21 @@ fn search(tickets: &Tickets, asked: &Asked) -> Reply {
     )
 }
 
+/// What changed of one contact's conversations since a time.
+fn of_contact(tickets: &Tickets, asked: &Asked) -> Reply {
+    let wanted = &asked.body["query"]["value"];
+    let since = wanted[1]["value"].as_i64().unwrap();
+    let contact: u64 = wanted[0]["value"].as_str().unwrap().parse().unwrap();
+    let all = (1..).map_while(|id| tickets.find(id));
+    let rows = all.filter(|ticket| {
+        ticket.requester == contact && ticket.status != "deleted" && ticket.updated_at.timestamp() > since
+    });
+    let rows: Vec<Value> = rows
+        .map(|ticket| json!({"type": "conversation", "id": ticket.id.to_string()}))
+        .collect();
+    Reply::Json(json!({"type": "conversation.list", "conversations": rows, "pages": {"next": null}}))
+}
+
 fn deleted(tickets: &Tickets, asked: &Asked) -> Reply {
     let mut rows: Vec<&Ticket> = tickets
         .listed()
@@ -130,21 +148,34 @@ fn deleted(tickets: &Tickets, asked: &Asked) -> Reply {
     )
 }
 
-fn whole(ticket: &Ticket) -> Value {
+fn whole(tickets: &Tickets, ticket: &Ticket) -> Value {
     let first = &ticket.comments[0];
     let mut parts: Vec<Value> = ticket.comments[1..]
         .iter()
         .enumerate()
         .map(|(place, one)| part(ticket, place, one))
         .collect();
+    // Not every one says where it went; all of one merge are of one contact.
     let links: Vec<Value> = ticket
         .merged_into
         .iter()
+        .filter(|_| ticket.id > 2)
         .map(|into| json!({"type": "conversation", "id": into.to_string()}))
         .collect();
+    let stays = ticket.merged_into.and_then(|into| tickets.find(into));
+    let contact = stays.unwrap_or(ticket).requester;
+    let event = |kind: &str, at: i64| {
+        json!({"id": "m", "part_type": kind, "body": null, "created_at": at, "author": {"type": "bot"}})
+    };
+    let all = (1..).map_while(|id| tickets.find(id));
+    let taken = all.filter(|other| other.merged_into == Some(ticket.id));
+    parts.extend(taken.map(|other| {
+        event("merged_primary_conversation", other.updated_at.timestamp() + 1)
+    }));
     if ticket.merged_into.is_some() {
-        parts.push(json!({"id": "m", "part_type": "merged_conversation", "body": null, "created_at": ticket.updated_at.timestamp(),
-            "author": {"type": "bot"}}));
+        let at = ticket.updated_at.timestamp();
+        parts.push(event("merged_secondary_conversation", at));
+        parts.push(event("close", at));
     }
     let counted = parts.len();
     parts.drain(..counted.saturating_sub(PARTS));
@@ -152,9 +183,9 @@ fn whole(ticket: &Ticket) -> Value {
     json!({
         "type": "conversation", "id": ticket.id.to_string(), "title": null,
         "created_at": if ticket.is_broken { Value::Null } else { Value::from(ticket.created_at.timestamp()) },
-        "updated_at": ticket.updated_at.timestamp(), "state": if is_closed { "closed" } else { "open" }, "open": !is_closed,
+        "updated_at": ticket.updated_at.timestamp(), "ticket": null, "state": if is_closed { "closed" } else { "open" }, "open": !is_closed,
         "priority": "not_priority", "tags": {"type": "tag.list", "tags": []}, "custom_attributes": {"Reason": ticket.category},
-        "contacts": {"contacts": [{"id": ticket.requester.to_string(), "external_id": null}]},
+        "contacts": {"contacts": [{"id": contact.to_string(), "external_id": null}]},
         "source": {"type": "conversation", "subject": ticket.subject, "body": first.text, "author": author(ticket, first)},
         "statistics": {"count_reopens": ticket.reopens, "count_conversation_parts": counted,
             "last_close_at": is_closed.then(|| ticket.updated_at.timestamp())},
