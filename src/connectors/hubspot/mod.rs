@@ -2,8 +2,9 @@
 //!
 //! Facts (developers.hubspot.com, paths of 2026-09): a search ends at 10,000 rows, so each window is read by growing ids; a
 //! search has no associations, so those of a page of notes, calls or mails are asked for together; only properties that are
-//! named come back; deleted tickets stand in a list of their own; a merged ticket is named by the one that stays. Answers
-//! to surveys are objects of their own, for which a key needs a scope of its own.
+//! named come back; deleted tickets stand in a list of their own; of a merge a new ticket comes that names both it was
+//! made of, and the id of either leads to it. Answers to surveys
+//! are objects of their own, for which a key needs a scope of its own.
 
 mod feedback;
 mod read;
@@ -49,7 +50,7 @@ pub const KIND: Kind = Kind {
 const DATE: &str = "2026-09";
 
 /// Where conversations of the inbox are.
-const THREADS: &str = "conversations/conversations/2026-09-beta/threads";
+const THREADS: &str = "conversations/conversations/2026-09/threads";
 
 /// No window of the search is longer.
 const WINDOW: TimeDelta = TimeDelta::days(30);

@@ -65,9 +65,15 @@ impl HubSpot {
                 at,
             }));
         }
+        self.with_parts(api, &value, id)
+            .await
+            .map_err(Failure::inside)
+    }
+
+    async fn with_parts(&self, api: Api<'_>, value: &Value, id: &str) -> Result<Read, Failure> {
         let mut parts = BTreeMap::new();
         for (kind, properties) in PARTS {
-            let ids = self.associated(api, &value, id, kind).await?;
+            let ids = self.associated(api, value, id, kind).await?;
             parts.insert(kind, self.batch(api, kind, properties, ids).await?);
         }
         let feedback = self.feedback(api, id).await?;
@@ -77,10 +83,10 @@ impl HubSpot {
         } else {
             Vec::new()
         };
-        let company = self.company(api, &value).await?;
-        let stages = self.stages(api, &record::stages_of(&value)).await?;
+        let company = self.company(api, value).await?;
+        let stages = self.stages(api, &record::stages_of(value)).await?;
         let ticket = Ticket {
-            value: &value,
+            value,
             parts: &parts,
             said: &said,
             company,

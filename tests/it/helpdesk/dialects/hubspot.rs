@@ -16,7 +16,7 @@ use super::super::tickets::{By, Comment, Ticket, Tickets};
 const ROWS: usize = 2;
 
 const OBJECTS: &str = "/crm/objects/2026-09/";
-const THREADS: &str = "/conversations/conversations/2026-09-beta/threads";
+const THREADS: &str = "/conversations/conversations/2026-09/threads";
 
 /// Ids of answers to surveys are those of their tickets and this.
 const FEEDBACK: u64 = 900_000;
