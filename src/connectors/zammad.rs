@@ -1,9 +1,9 @@
 //! Zammad: tickets by the time of their last change, out of its search, each with its articles.
 //!
 //! Facts (docs.zammad.org, zammad's source): no total is told, so pages are read until one is empty; the search lags behind
-//! by seconds and ends at 10,000 rows; `expand` gives names beside ids; nothing tells of deletions; a merged ticket has the
-//! state `merged` and a link to the one that stays. It asks nobody how satisfied they are: `csat_field` may name an object
-//! attribute that somebody else's survey fills in.
+//! by seconds and ends at 10,000 rows; `expand` gives names beside ids; nothing tells of deletions; a merged ticket has a
+//! state of the type `merged`, whatever that is called, a link to the one that stays, and a line in its history.
+//! It asks nobody how satisfied they are: `csat_field` may name an object attribute that somebody else's survey fills in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +51,10 @@ const PAGES: Paging = Paging::UntilEmpty {
 };
 
 /// State types that mean that a ticket is over.
-const OVER: [&str; 3] = ["closed", "merged", "removed"];
+const OVER: [&str; 3] = ["closed", MERGED, "removed"];
+
+/// The type of the state of tickets that were merged into others.
+const MERGED: &str = "merged";
 
 /// Fields of a ticket that are no attributes of it.
 const OWN_FIELDS: [&str; 7] = [
@@ -68,8 +71,14 @@ const OWN_FIELDS: [&str; 7] = [
 #[derive(Debug)]
 pub struct Zammad {
     settings: Settings,
-    /// Names of states that mean that a ticket is over.
-    over: OnceCell<BTreeSet<String>>,
+    states: OnceCell<States>,
+}
+
+/// Names of states by what they mean.
+#[derive(Debug)]
+struct States {
+    over: BTreeSet<String>,
+    merged: BTreeSet<String>,
 }
 
 fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
@@ -91,8 +100,8 @@ pub fn credentials(secret: secrecy::SecretString) -> Credentials {
 impl Zammad {
     /// A Zammad with these settings.
     pub fn new(settings: Settings) -> Self {
-        let over = OnceCell::new();
-        Self { settings, over }
+        let states = OnceCell::new();
+        Self { settings, states }
     }
 
     async fn ticket<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
@@ -106,36 +115,40 @@ impl Zammad {
                 &fetched
             }
         };
-        let is_merged = json::text(ticket, "state").as_deref() == Some("merged");
-        if is_merged && let Some(into) = merged_into(api, id).await? {
+        let states = self.states(api).await?;
+        let history = self.history(api, id).await?;
+        let is_merged =
+            json::text(ticket, "state").is_some_and(|name| states.merged.contains(&name));
+        if is_merged && let Some(into) = merged_into(api, id, &history).await? {
             let at = json::time(ticket, "updated_at").unwrap_or(api.now);
             let key = self.settings.key(id);
             return Ok(Read::Record(Record::Merged { key, into, at }));
         }
         let articles =
             Request::get(format!("api/v1/ticket_articles/by_ticket/{id}")).with("expand", true);
+        let tags = Request::get("api/v1/tags")
+            .with("object", "Ticket")
+            .with("o_id", id);
         let parts = Parts {
-            articles: api.all(articles, Paging::Whole, "").await?,
-            tags: api
-                .get(
-                    Request::get("api/v1/tags")
-                        .with("object", "Ticket")
-                        .with("o_id", id),
-                )
-                .await?,
-            history: self.history(api, id).await?,
+            articles: api
+                .all(articles, Paging::Whole, "")
+                .await
+                .map_err(Failure::inside)?,
+            tags: api.get(tags).await.map_err(Failure::inside)?,
+            history,
         };
-        let over = self.over(api).await?;
-        Ok(match conversation(ticket, &parts, over, &self.settings) {
-            Ok(mut conversation) => {
-                conversation.url = Some(format!("{}#ticket/zoom/{id}", api.link("")));
-                if is_merged {
-                    conversation.exclusion = Some(Exclusion::Merged);
+        Ok(
+            match conversation(ticket, &parts, &states.over, &self.settings) {
+                Ok(mut conversation) => {
+                    conversation.url = Some(format!("{}#ticket/zoom/{id}", api.link("")));
+                    if is_merged {
+                        conversation.exclusion = Some(Exclusion::Merged);
+                    }
+                    Read::whole(conversation)
                 }
-                Read::whole(conversation)
-            }
-            Err(reason) => Read::Broken(reason),
-        })
+                Err(reason) => Read::Broken(reason),
+            },
+        )
     }
 
     /// Not every user may see it.
@@ -144,34 +157,46 @@ impl Zammad {
         Ok(api.optional(history).await?.unwrap_or_default())
     }
 
-    async fn over(&self, api: Api<'_>) -> Result<&BTreeSet<String>, Failure> {
-        let over = self.over.get_or_try_init(|| async {
+    async fn states(&self, api: Api<'_>) -> Result<&States, Failure> {
+        let states = self.states.get_or_try_init(|| async {
             let states = Request::get("api/v1/ticket_states").with("expand", true);
             let states = api.optional(states).await?.unwrap_or_default();
-            let states = states.as_array().map_or(&[][..], Vec::as_slice).iter();
-            let is_over = |state: &&Value| {
-                json::text(state, "state_type").is_some_and(|kind| OVER.contains(&kind.as_str()))
+            let states = states.as_array().map_or(&[][..], Vec::as_slice);
+            let of = |kinds: &[&str]| {
+                let is_one = |state: &&Value| {
+                    json::text(state, "state_type")
+                        .is_some_and(|kind| kinds.contains(&kind.as_str()))
+                };
+                let names = states.iter().filter(is_one);
+                let names = names.filter_map(|state| json::text(state, "name"));
+                names
+                    .chain(kinds.iter().map(|kind| (*kind).to_owned()))
+                    .collect()
             };
-            let names = states
-                .filter(is_over)
-                .filter_map(|state| json::text(state, "name"));
-            let own = OVER.iter().map(|name| (*name).to_owned());
-            Ok::<_, Failure>(names.chain(own).collect())
+            let (over, merged) = (of(&OVER), of(&[MERGED]));
+            Ok::<_, Failure>(States { over, merged })
         });
-        over.await
+        states.await
     }
 }
 
-/// The ticket that stays, by the link that merging made.
-async fn merged_into(api: Api<'_>, id: &str) -> Result<Option<String>, Failure> {
+/// The ticket that stays, by the link that merging made, or what the history says.
+async fn merged_into(api: Api<'_>, id: &str, history: &Value) -> Result<Option<String>, Failure> {
     let links = Request::get("api/v1/links")
         .with("link_object", "Ticket")
         .with("link_object_value", id);
     let links = api.optional(links).await?.unwrap_or_default();
     let links = json::list(&links, "links");
     let is_parent = |link: &&Value| json::text(link, "link_type").as_deref() == Some("parent");
-    let link = links.iter().find(is_parent).or(links.first());
-    Ok(link.and_then(|link| json::text(link, "link_object_value")))
+    let link = links.iter().find(is_parent);
+    let linked = link.and_then(|link| json::text(link, "link_object_value"));
+    Ok(linked.or_else(|| told_into(history)))
+}
+
+fn told_into(history: &Value) -> Option<String> {
+    let mut entries = json::list(history, "history").iter().rev();
+    let merge = entries.find(|one| json::text(one, "type").as_deref() == Some("merged_into"))?;
+    json::text(merge, "id_to")
 }
 
 impl System for Zammad {
@@ -464,6 +489,14 @@ mod tests {
             "api/v1/tickets"
         );
         assert_eq!(zammad.streams()[0].pages_max, Some(100));
+    }
+
+    #[test]
+    fn the_history_names_the_ticket_that_stays() {
+        let history = json!({"history": [{"type": "updated", "attribute": "state", "id_to": 5},
+            {"type": "merged_into", "object": "Ticket", "id_from": 381, "id_to": 377}]});
+        assert_eq!(told_into(&history).as_deref(), Some("377"));
+        assert_eq!(told_into(&json!({"history": []})), None);
     }
 
     #[test]

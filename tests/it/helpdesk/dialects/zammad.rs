@@ -1,5 +1,5 @@
 //! Zammad's way of speaking: pages by number until one is empty, fewer rows than asked for, a merged ticket that keeps its
-//! place in lists and links the one that stays, no word of deletions.
+//! place in lists and links the one that stays, or tells of it in its history only, no word of deletions; own names of states.
 
 use std::sync::Arc;
 
@@ -59,6 +59,7 @@ impl Dialect for Zammad {
                     .and_then(|ticket| ticket.merged_into);
                 let links: Vec<Value> = into
                     .iter()
+                    .filter(|into| **into > 2)
                     .map(|into| json!({"link_type": "parent", "link_object": "Ticket", "link_object_value": into}))
                     .collect();
                 return Reply::Json(json!({"links": links, "assets": {}}));
@@ -68,7 +69,8 @@ impl Dialect for Zammad {
                 return Reply::Json(json!([
                     state("new", "new"),
                     state("open", "open"),
-                    state("solved", "closed")
+                    state("solved", "closed"),
+                    state("put together", "merged")
                 ]));
             }
             _ => {}
@@ -111,7 +113,7 @@ fn page(rows: Vec<&Ticket>, asked: &Asked) -> Reply {
 
 fn whole(ticket: &Ticket) -> Value {
     let state = if ticket.merged_into.is_some() {
-        "merged"
+        "put together"
     } else {
         ticket.status
     };
@@ -144,6 +146,9 @@ fn history(ticket: &Ticket) -> Value {
     for reopen in 0..ticket.reopens {
         all.push(change(2 * reopen, "open", "solved"));
         all.push(change(2 * reopen + 1, "solved", "open"));
+    }
+    if let Some(into) = ticket.merged_into {
+        all.push(json!({"id": 99, "object": "Ticket", "type": "merged_into", "id_from": ticket.id, "id_to": into}));
     }
     json!({"history": all, "assets": {}})
 }
