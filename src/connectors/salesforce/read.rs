@@ -49,12 +49,13 @@ impl Salesforce {
         };
         let case = only(&answer, "Case", id)?;
         let at = record::changed_at(case).unwrap_or(api.now);
+        let key = self.settings.key(id);
+        // An organisation may keep merged cases; they are not in the bin then.
+        if let Some(into) = json::text(case, "MasterRecordId").filter(|into| into != id) {
+            return Ok(Read::Record(Record::Merged { key, into, at }));
+        }
         if json::text(case, "IsDeleted").as_deref() == Some("true") {
-            let key = self.settings.key(id);
-            return Ok(Read::Record(match json::text(case, "MasterRecordId") {
-                Some(into) => Record::Merged { key, into, at },
-                None => Record::Deleted { key, at },
-            }));
+            return Ok(Read::Record(Record::Deleted { key, at }));
         }
         let nested = Nested {
             comments: nested(api, case, "CaseComments").await?,

@@ -1,5 +1,5 @@
 //! Salesforce's way of speaking: every question at one address in one language, rows that say of what type they are, what
-//! lies in the bin beside what is there, a merged case in the bin with the one that stays.
+//! lies in the bin beside what is there, a merged case in the bin, or not, with the one that stays.
 
 use std::sync::Arc;
 
@@ -113,7 +113,7 @@ fn ask(tickets: &Tickets, soql: &str, start: usize) -> Reply {
     } else if from("Case") {
         let there = tickets
             .listed()
-            .filter(|ticket| ticket.status != "deleted" && ticket.merged_into.is_none());
+            .filter(|ticket| !is_in_bin(ticket));
         there
             .map(|ticket| (ticket.created_at, short(ticket)))
             .collect()
@@ -178,6 +178,11 @@ fn children(
     rows
 }
 
+/// Merged cases go there too, unless the organisation keeps them.
+fn is_in_bin(ticket: &Ticket) -> bool {
+    ticket.status == "deleted" || ticket.merged_into.is_some_and(|into| into > 2)
+}
+
 /// The first message is the description, as with a case that came by mail also the first mail.
 fn mails(ticket: &Ticket) -> Vec<Value> {
     let said = ticket
@@ -229,7 +234,7 @@ fn case(ticket: &Ticket) -> Value {
         "Description": ticket.comments[0].text, "Status": ticket.status, "IsClosed": is_closed, "Origin": "Email", "Topic__c": ticket.category,
         "CreatedDate": if ticket.is_broken { Value::Null } else { Value::from(stamp(ticket.created_at)) },
         "SystemModstamp": stamp(ticket.updated_at), "ClosedDate": is_closed.then(|| stamp(ticket.updated_at)),
-        "IsDeleted": ticket.status == "deleted" || ticket.merged_into.is_some(), "MasterRecordId": ticket.merged_into.map(id),
+        "IsDeleted": is_in_bin(ticket), "MasterRecordId": ticket.merged_into.map(id),
         "AccountId": "001", "Account": {"attributes": {"type": "Account"}, "Name": "Nord"}, "ContactId": ticket.requester.to_string(),
         "CaseComments": {"totalSize": notes.len(), "done": true, "records": notes}, "EmailMessages": shown, "Tasks": null,
         "Histories": history,
