@@ -1,9 +1,10 @@
 //! Aircall: calls by their start, with the agents' comments and tags; read again for some days, because both come later.
 //!
 //! Facts (developer.aircall.io): one query gives at most 10,000 calls, so windows are halved where there are more; the
-//! bounds are on the start of a call; times are seconds; sixty requests a minute. The list holds all but the transcript
-//! and the summary, which cost two more requests a call and are asked for only when wanted. Calls are never deleted. It
-//! signs no call of its own; the token that it gave for the webhook stands in the body.
+//! bounds are on the start of a call; times are seconds; sixty requests a minute. The list holds all but the contact, which
+//! comes on request, and the transcript and the summary, which cost two more requests a call and are asked for only when
+//! wanted. Calls are never deleted. It signs no call of its own; the token that it gave for the webhook stands in
+//! the body.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,7 +90,8 @@ impl Aircall {
         let call = match seen.row {
             Some(row) => row,
             None => {
-                let answer = api.get(Request::get(format!("v1/calls/{id}"))).await?;
+                let one = Request::get(format!("v1/calls/{id}")).with("fetch_contact", true);
+                let answer = api.get(one).await?;
                 fetched = answer.get("call").cloned().unwrap_or_default();
                 &fetched
             }
@@ -132,6 +134,7 @@ impl System for Aircall {
         Request::get("v1/calls")
             .with("from", span.from.timestamp())
             .with("to", span.until.timestamp() + 1)
+            .with("fetch_contact", true)
             .with("order", "asc")
             .with("per_page", self.settings.page_records)
     }
@@ -157,6 +160,7 @@ impl System for Aircall {
     fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
         Box::pin(async move {
             let list = Request::get("v1/calls")
+                .with("fetch_contact", true)
                 .with("order", "desc")
                 .with("per_page", 50);
             let rows = api.all(list, Paging::Whole, "/calls").await?;
@@ -246,6 +250,10 @@ fn messages(call: &Value, heard: &Heard) -> Vec<Message> {
 }
 
 fn spoken(transcript: &Value) -> Vec<Message> {
+    let content = transcript.pointer("/transcription/content");
+    if let Some(text) = content.and_then(json::plain) {
+        return vec![message(None, Author::System, Visibility::Public, text)];
+    }
     let lines = transcript.pointer("/transcription/content/utterances");
     let lines = lines.and_then(Value::as_array);
     let lines = lines.map_or(&[][..], Vec::as_slice).iter();
@@ -354,6 +362,14 @@ mod tests {
     }
 
     #[test]
+    fn a_transcript_may_be_one_text() {
+        let transcript = serde_json::json!({"transcription": {"content": "The valve drips."}});
+        let said = spoken(&transcript);
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0].text.as_str(), "The valve drips.");
+    }
+
+    #[test]
     fn a_missed_anonymous_call_is_nobodys() {
         let found = whole(&calls()[1], &Heard::default());
         assert_eq!((found.requester, found.messages.len()), (None, 0));
@@ -391,5 +407,6 @@ mod tests {
             query[..2],
             [pair("from", "1772442000"), pair("to", "1772528401")]
         );
+        assert!(query.contains(&pair("fetch_contact", "true")));
     }
 }
