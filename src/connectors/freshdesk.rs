@@ -2,7 +2,8 @@
 //!
 //! Facts (developers.freshdesk.com/api): without `updated_since` only the last 30 days come; the 301st page is an error;
 //! deleted tickets and spam stand in lists of their own; `include` costs extra credits of the limit; ratings can change
-//! after they were given, so they are read with each ticket. Automations sign nothing, but send headers of one's own.
+//! after they were given, so they are read with each ticket; of a merge only the note tells that closes a ticket. Automations
+//! sign nothing, but send headers of one's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,6 @@ use super::engine::{
 };
 use super::http::Failure;
 use super::json;
-use super::rating::scaled;
 use crate::model::{
     Author, Conversation, Exclusion, Kind as What, Message, Record, Text, Visibility,
 };
@@ -70,6 +70,12 @@ const PRIORITIES: [(&str, &str); 4] = [
     ("4", "urgent"),
 ];
 
+/// What Freshdesk writes on a ticket that it merges into another, unless somebody changes it; the other's number follows.
+const MERGED: &str = "This ticket is closed and merged into ticket ";
+
+/// The number of the status of closed tickets.
+const CLOSED: &str = "5";
+
 /// One Freshdesk account.
 #[derive(Debug)]
 pub struct Freshdesk {
@@ -115,7 +121,13 @@ impl Freshdesk {
         }
         let entries =
             Request::get(format!("api/v2/tickets/{id}/conversations")).with("per_page", 100);
-        let entries = api.all(entries, Paging::LinkHeader, "").await?;
+        let entries = api.all(entries, Paging::LinkHeader, "").await;
+        let entries = entries.map_err(Failure::inside)?;
+        if let Some(into) = merged_into(ticket, &entries).filter(|into| into != id) {
+            let at = json::time(ticket, "updated_at").unwrap_or(api.now);
+            let key = self.settings.key(id);
+            return Ok(Read::Record(Record::Merged { key, into, at }));
+        }
         let ratings = Request::get(format!("api/v2/tickets/{id}/satisfaction_ratings"));
         let ratings = api.optional(ratings).await?.unwrap_or_default();
         Ok(
@@ -261,14 +273,29 @@ fn named(names: &[(&str, &str)], number: String) -> String {
     name.map_or(number, |(_, name)| (*name).to_owned())
 }
 
-/// -103 … 103, from very unhappy to very happy; the newest one counts.
+/// The ticket into which this one was merged, as the note says that closed it.
+fn merged_into(ticket: &Value, entries: &[Value]) -> Option<String> {
+    if json::text(ticket, "status").as_deref() != Some(CLOSED) {
+        return None;
+    }
+    let is_note = |entry: &&Value| entry.get("incoming").and_then(Value::as_bool) != Some(true);
+    let notes = entries.iter().filter(is_note);
+    let last = notes.max_by_key(|one| (json::time(one, "created_at"), json::number(one, "id")))?;
+    let text = body(last, "body_text", "body")?;
+    let rest = text.strip_prefix(MERGED)?.trim_start_matches('#');
+    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    (!number.is_empty()).then_some(number)
+}
+
+/// 103, 102 and 101 are happy, 100 is neutral, and -101 to -103 are unhappy; the newest one counts.
 fn rating(ratings: &Value) -> Option<f64> {
     let newest = ratings
         .as_array()?
         .iter()
         .max_by_key(|one| json::time(one, "updated_at"))?;
     let value = newest.get("ratings")?.get("default_question")?.as_f64()?;
-    scaled(value, -103.0, 103.0)
+    let degrees = (value.abs() - 100.0).clamp(0.0, 3.0);
+    Some(0.5 + degrees.copysign(value) / 6.0)
 }
 
 fn messages(ticket: &Value, entries: &[Value], created_at: DateTime<Utc>) -> Vec<Message> {
@@ -327,4 +354,38 @@ fn attributes(ticket: &Value) -> BTreeMap<String, String> {
         .iter()
         .filter_map(|(name, ours)| Some(((*ours).to_owned(), json::text(ticket, name)?)));
     custom.chain(own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ratings_go_from_the_unhappiest_to_the_happiest() {
+        let of = |value: i64| rating(&json!([{"ratings": {"default_question": value}}])).unwrap();
+        assert_eq!([of(-103), of(100), of(103)], [0.0, 0.5, 1.0]);
+        assert!(of(-101) > of(-102) && of(101) < of(102));
+    }
+
+    #[test]
+    fn only_the_note_that_closed_a_ticket_tells_of_a_merge() {
+        let closed = json!({"status": 5});
+        let note = json!({"id": 2, "incoming": false, "created_at": "2026-03-02T10:00:00Z",
+            "body_text": "This ticket is closed and merged into ticket 182769"});
+        let into = |ticket: &Value, entries: &[Value]| merged_into(ticket, entries);
+        assert_eq!(
+            into(&closed, std::slice::from_ref(&note)).as_deref(),
+            Some("182769")
+        );
+        assert_eq!(
+            into(&json!({"status": 2}), std::slice::from_ref(&note)),
+            None
+        );
+        let mut quoted = note.clone();
+        quoted["incoming"] = json!(true);
+        assert_eq!(into(&closed, &[quoted]), None);
+        let later = json!({"id": 3, "created_at": "2026-03-02T11:00:00Z", "body_text": "Opened again by mistake."});
+        assert_eq!(into(&closed, &[note, later]), None);
+    }
 }

@@ -1,5 +1,5 @@
 //! Freshdesk's way of speaking: pages by the `Link` header, no page beyond the third here (the 300th there), deleted
-//! tickets in a list of their own, numbers for words.
+//! tickets in a list of their own, numbers for words, a merge that only a note tells of.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Dialect for Freshdesk {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Told,
-            merges: false,
+            merges: true,
             categories: true,
             reopens: true,
         }
@@ -133,14 +133,21 @@ fn entries(ticket: Option<&Ticket>, asked: &Asked) -> Reply {
         return Reply::Status(404);
     };
     let page = asked.number("page", 1);
-    let entries = &ticket.comments[1..];
-    let shown = entries
+    let mut entries: Vec<Value> = ticket.comments[1..]
         .iter()
         .enumerate()
-        .skip((page - 1) * ENTRIES)
-        .take(ENTRIES);
-    let shown: Vec<Value> = shown
         .map(|(place, one)| entry(ticket, place, one))
+        .collect();
+    if let Some(into) = ticket.merged_into {
+        entries.push(json!({
+            "id": ticket.id * 1_000 + 999, "incoming": false, "private": true, "created_at": time(ticket.updated_at),
+            "body_text": format!("This ticket is closed and merged into ticket {into}"), "user_id": 900,
+        }));
+    }
+    let shown: Vec<&Value> = entries
+        .iter()
+        .skip((page - 1) * ENTRIES)
+        .take(ENTRIES)
         .collect();
     if entries.len() > page * ENTRIES {
         return Reply::With(json!(shown), vec![("link", next_page(asked, page + 1))]);
