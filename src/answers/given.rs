@@ -140,7 +140,7 @@ fn short(name: &str, text: &str, most: usize) -> Result<(), String> {
 }
 
 /// On one line, without signs that nobody sees.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let is_hidden = |letter: char| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}');
     let seen: String = text
         .chars()

@@ -33,24 +33,27 @@ impl std::fmt::Debug for LinkKey {
     }
 }
 
-/// What a link can say. Pinning and asking need words, so they need the page.
+/// What a link is for. Pinning and asking need words, so they need the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkKind {
     /// "I hear this, too."
     Confirm,
     /// "This is not what I hear."
     Dispute,
+    /// The item's suggestion is accepted, rejected or done: its page asks which.
+    Decide,
 }
 
 impl LinkKind {
     /// All kinds.
-    pub const ALL: [LinkKind; 2] = [LinkKind::Confirm, LinkKind::Dispute];
+    pub const ALL: [LinkKind; 3] = [LinkKind::Confirm, LinkKind::Dispute, LinkKind::Decide];
 
-    /// The name in tokens, the same as of the answer.
+    /// The name in tokens; of an answer, the same as the answer's.
     pub fn as_str(self) -> &'static str {
         match self {
             LinkKind::Confirm => "confirm",
             LinkKind::Dispute => "dispute",
+            LinkKind::Decide => "decide",
         }
     }
 
@@ -59,6 +62,7 @@ impl LinkKind {
         match self {
             LinkKind::Confirm => "I hear this, too",
             LinkKind::Dispute => "Not what I hear",
+            LinkKind::Decide => "Decide on the suggestion",
         }
     }
 
@@ -290,9 +294,8 @@ mod tests {
         #[test]
         fn every_plain_link_comes_back(
             digest in "[a-z0-9-]{1,30}", topic in "[A-Za-z0-9_-]{1,30}", destination in "[A-Za-z0-9_.-]{1,40}",
-            is_confirm in any::<bool>(), seconds in 1_i64..4_000_000_000,
+            kind in prop::sample::select(LinkKind::ALL.to_vec()), seconds in 1_i64..4_000_000_000,
         ) {
-            let kind = if is_confirm { LinkKind::Confirm } else { LinkKind::Dispute };
             let link = Link {
                 digest: DigestId(digest), topic: TopicId(topic), kind,
                 destination: DestinationId(destination), expires_at: at(seconds),

@@ -31,7 +31,7 @@ pub use close::{close, counted_from};
 pub use embed::{TEXTS_PER_ROUND, embed, refine};
 pub use official::{official, own_report};
 pub use renew::renew;
-pub use suggestions::{SuggestionRow, Wish, decide, suggestions};
+pub use suggestions::{SuggestionRow, Wish, decide, decide_by_link, standing, suggestions};
 pub use verify::{Verdict, verify_all, verify_digest};
 pub use why::{Why, beginning, why};
 

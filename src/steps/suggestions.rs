@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::answers;
+use crate::answers::{self, given::NAME_MAX};
 use crate::config::Config;
 use crate::digest::followup::{self, Refusal, WATCH_WEEKS};
-use crate::model::{Calendar, Decision, Said, SuggestionId, SuggestionState, Watched};
-use crate::store::Store;
+use crate::model::{
+    Calendar, Decision, DestinationId, Said, SuggestionId, SuggestionState, Text, Watched,
+};
+use crate::store::{LinkUse, Pressed, Store, Wanted};
 
 /// Older suggestions are no longer listed; each digest keeps its own.
 const LISTED_WEEKS: i64 = 104;
-
-/// Letters of a name that are kept.
-const NAME_MAX: usize = 80;
 
 /// What somebody wants a suggestion to be.
 #[derive(Clone, Debug)]
@@ -92,20 +91,68 @@ pub async fn decide(
     wish: &Wish,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<Result<Decision, Refusal>>> {
-    let note = answers::given::reason(&wish.note, config.ingest.with_names);
-    let by: String = wish.by.trim().chars().take(NAME_MAX).collect();
-    let decided = store
-        .decide_suggestion(suggestion, wish.state, &by, note.as_str(), now)
-        .await?;
+    let (by, note) = fit(config, wish);
+    let wanted = Wanted {
+        suggestion,
+        state: wish.state,
+        by: &by,
+        note: note.as_str(),
+    };
+    let decided = store.decide_suggestion(&wanted, now).await?;
     if let Some(Ok(decision)) = &decided {
-        let (number, state) = (decision.number, decision.state.as_str());
-        tracing::info!(
-            decision.number = number,
-            suggestion.state = state,
-            "a suggestion was decided"
-        );
+        log(decision);
     }
     Ok(decided)
+}
+
+/// Decides a suggestion by a link that was sent to a destination, unless the link was used before.
+pub async fn decide_by_link(
+    store: &Store,
+    config: &Config,
+    pressed: Pressed<'_>,
+    destination: &DestinationId,
+    (suggestion, wish): (&SuggestionId, &Wish),
+) -> anyhow::Result<Option<Result<LinkUse<Decision>, Refusal>>> {
+    let (name, note) = fit(config, wish);
+    // Whoever has the link may say any name; to whom it was sent is known.
+    let by = match name.is_empty() {
+        true => format!("a link sent to {destination}"),
+        false => format!("{name} (by a link sent to {destination})"),
+    };
+    let wanted = Wanted {
+        suggestion,
+        state: wish.state,
+        by: &by,
+        note: note.as_str(),
+    };
+    let decided = store.decide_by_link(pressed, &wanted).await?;
+    if let Some(Ok(LinkUse::Kept(decision))) = &decided {
+        log(decision);
+    }
+    Ok(decided)
+}
+
+/// Name and words as they are kept: on a line, not too long, and the words redacted like a customer's.
+fn fit(config: &Config, wish: &Wish) -> (String, Text) {
+    let name = answers::given::one_line(&wish.by);
+    let note = answers::given::reason(&wish.note, config.ingest.with_names);
+    (name.chars().take(NAME_MAX).collect(), note)
+}
+
+/// One line in the log, without a word or a name of anybody.
+fn log(decision: &Decision) {
+    let (number, state) = (decision.number, decision.state.as_str());
+    tracing::info!(
+        decision.number = number,
+        suggestion.state = state,
+        "a suggestion was decided"
+    );
+}
+
+/// Where a suggestion stands now.
+pub async fn standing(store: &Store, suggestion: &SuggestionId) -> anyhow::Result<SuggestionState> {
+    let decisions = store.decisions().await?;
+    Ok(followup::state(suggestion, &followup::standing(&decisions)))
 }
 
 async fn watched(

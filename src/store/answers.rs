@@ -1,4 +1,4 @@
-//! The log of readers' answers, the links that were used, and the counts of the topics they asked for. Append-only: an
+//! The log of readers' answers, and the counts of the topics they asked for. Append-only: an
 //! answer is taken back by a later entry, and what was counted stays.
 
 use anyhow::Context;
@@ -28,15 +28,6 @@ pub struct AskedWindow {
     pub keys: Vec<ConversationKey>,
 }
 
-/// What came of a signed link.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LinkUse {
-    /// The answer was kept.
-    Kept(Answer),
-    /// It was used before, at this time.
-    UsedBefore(DateTime<Utc>),
-}
-
 impl Store {
     /// The whole log, oldest first.
     pub async fn answers(&self) -> anyhow::Result<Vec<Answer>> {
@@ -63,42 +54,6 @@ impl Store {
         let answer = write_answer(&mut writing, said, now).await?;
         writing.commit().await?;
         Ok(Some(answer))
-    }
-
-    /// Adds the answer of a link, unless the link was used before. Links that have expired are forgotten by the way.
-    pub async fn use_link(
-        &self,
-        nonce: &str,
-        expires_at: DateTime<Utc>,
-        said: &Said,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<LinkUse> {
-        let mut writing = self.begin().await?;
-        let ask = sql("SELECT used_at FROM used_links WHERE nonce = $1").bind(plain(nonce));
-        let used_at = first(writing.connection(), ask, |row| instant(row, 0)).await?;
-        if let Some(used_at) = used_at {
-            return Ok(LinkUse::UsedBefore(used_at));
-        }
-        let forget = sql("DELETE FROM used_links WHERE expires_at < $1");
-        run(writing.connection(), forget.bind(now.timestamp_micros())).await?;
-        let answer = write_answer(&mut writing, said, now).await?;
-        let add = sql(
-            "INSERT INTO used_links (nonce, used_at, expires_at, answer) VALUES ($1, $2, $3, $4)",
-        );
-        let add = add
-            .bind(plain(nonce))
-            .bind(now.timestamp_micros())
-            .bind(expires_at.timestamp_micros())
-            .bind(answer.number);
-        run(writing.connection(), add).await?;
-        writing.commit().await?;
-        Ok(LinkUse::Kept(answer))
-    }
-
-    /// When a link was used, if it was.
-    pub async fn link_used_at(&self, nonce: &str) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let ask = sql("SELECT used_at FROM used_links WHERE nonce = $1").bind(plain(nonce));
-        self.read_first(ask, |row| instant(row, 0)).await
     }
 
     /// When a digest was published.
@@ -181,7 +136,8 @@ async fn can_undo(writing: &mut Writing, number: i64) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
-async fn write_answer(
+/// Adds an answer to the log.
+pub(super) async fn write_answer(
     writing: &mut Writing,
     said: &Said,
     now: DateTime<Utc>,

@@ -16,6 +16,7 @@ mod erase;
 mod fingerprint;
 mod gone;
 mod history;
+mod links;
 mod news;
 mod open;
 mod pages;
@@ -234,15 +235,17 @@ impl Writing {
     }
 }
 
-pub use answers::{AskedWindow, LinkUse};
+pub use answers::AskedWindow;
 pub use closings::{DigestRow, Sealed};
 pub use definitions::Confirmed;
 pub use gone::Vanished;
+pub use links::{LinkUse, Pressed};
 pub use pages::{CleanPage, Moves, Saved};
 pub use parked::ParkedRow;
 pub use progress::{Backfill, SourceProgress};
 pub use reports::{Kept, KnownLayout, ReportVersion};
 pub use snapshot::ReadWords;
+pub use suggestions::Wanted;
 pub use summaries::TopicSpan;
 
 impl Store {

@@ -49,41 +49,64 @@ impl Store {
     /// Decides a suggestion. Refused where its state does not allow it; `None` if no digest ever made it.
     pub async fn decide_suggestion(
         &self,
-        suggestion: &SuggestionId,
-        state: SuggestionState,
-        by: &str,
-        note: &str,
+        wanted: &Wanted<'_>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Option<Result<Decision, Refusal>>> {
         let mut writing = self.begin().await?;
-        let ask = sql("SELECT 1 FROM suggestions WHERE suggestion = $1 LIMIT 1");
-        let ask = ask.bind(plain(suggestion.as_str()));
-        let known = first(writing.connection(), ask, |_| Ok(())).await?;
-        if known.is_none() {
-            return Ok(None);
+        let decided = decide(&mut writing, wanted, now).await?;
+        if let Some(Ok(_)) = &decided {
+            writing.commit().await?;
         }
-        let ask = sql(
-            "SELECT number, decided_at, decided_by, suggestion, state, note \
-                       FROM decisions WHERE suggestion = $1 ORDER BY number DESC LIMIT 1",
-        );
-        let ask = ask.bind(plain(suggestion.as_str()));
-        let last = first(writing.connection(), ask, decision).await?;
-        let from = last.map_or(SuggestionState::Open, |decision| decision.state);
-        if let Err(refusal) = followup::decide(from, state) {
-            return Ok(Some(Err(refusal)));
-        }
-        let decision = Decision {
-            number: next_number(&mut writing, "decisions").await?,
-            at: now,
-            by: plain(by),
-            suggestion: suggestion.clone(),
-            state,
-            note: plain(note),
-        };
-        write_decision(&mut writing, &decision).await?;
-        writing.commit().await?;
-        Ok(Some(Ok(decision)))
+        Ok(decided)
     }
+}
+
+/// What a suggestion is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Which suggestion.
+    pub suggestion: &'a SuggestionId,
+    /// What it is from now on.
+    pub state: SuggestionState,
+    /// Who decides; may be empty.
+    pub by: &'a str,
+    /// Why, redacted; may be empty.
+    pub note: &'a str,
+}
+
+/// Decides a suggestion; whoever calls commits.
+pub(super) async fn decide(
+    writing: &mut Writing,
+    wanted: &Wanted<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Result<Decision, Refusal>>> {
+    let suggestion = wanted.suggestion;
+    let ask = sql("SELECT 1 FROM suggestions WHERE suggestion = $1 LIMIT 1");
+    let ask = ask.bind(plain(suggestion.as_str()));
+    let known = first(writing.connection(), ask, |_| Ok(())).await?;
+    if known.is_none() {
+        return Ok(None);
+    }
+    let ask = sql(
+        "SELECT number, decided_at, decided_by, suggestion, state, note \
+                   FROM decisions WHERE suggestion = $1 ORDER BY number DESC LIMIT 1",
+    );
+    let ask = ask.bind(plain(suggestion.as_str()));
+    let last = first(writing.connection(), ask, decision).await?;
+    let from = last.map_or(SuggestionState::Open, |decision| decision.state);
+    if let Err(refusal) = followup::decide(from, wanted.state) {
+        return Ok(Some(Err(refusal)));
+    }
+    let decision = Decision {
+        number: next_number(writing, "decisions").await?,
+        at: now,
+        by: plain(wanted.by),
+        suggestion: suggestion.clone(),
+        state: wanted.state,
+        note: plain(wanted.note),
+    };
+    write_decision(writing, &decision).await?;
+    Ok(Some(Ok(decision)))
 }
 
 async fn write_decision(writing: &mut Writing, decision: &Decision) -> anyhow::Result<()> {

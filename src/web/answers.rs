@@ -20,9 +20,12 @@ use url::Url;
 use super::error::{ApiFailure, Failure, PageFailure};
 use super::limit::Limit;
 use super::pages::{Page, page, shown};
+use super::reader::{self, Reader};
+use super::suggestions;
 use crate::answers::{Answer, AnswerKind, AnswerRow, Given, Via, given, taken_back};
 use crate::app::App;
 use crate::clock;
+use crate::digest::followup;
 use crate::model::{Digest, DigestId, TopicId};
 use crate::steps::{self, Refusal};
 
@@ -83,21 +86,23 @@ pub fn listed(app: &App, rows: &[AnswerRow]) -> Vec<Value> {
 }
 
 /// What the forms on a page need.
-pub fn form_context(app: &App) -> Value {
+pub fn form_context(app: &App, reader: &Reader) -> Value {
     let day = clock::now().timestamp().div_euclid(86_400);
     context! {
-        form_token => app.link_key.form_token(day), name_max => given::NAME_MAX,
+        form_token => app.link_key.form_token(day), reader => &reader.0, name_max => given::NAME_MAX,
         reason_max => given::REASON_MAX, query_max => given::QUERY_MAX,
     }
 }
 
-/// The items of a digest with what was answered to each, for its page.
-pub async fn of_digest(app: &App, digest: &Digest) -> anyhow::Result<Value> {
+/// The items of a digest with what was answered to each and where their suggestions stand, for its page.
+pub async fn of_digest(app: &App, digest: &Digest, reader: &Reader) -> anyhow::Result<Value> {
     let query = AnswerQuery {
         digest: digest.id.to_string(),
         ..AnswerQuery::default()
     };
     let rows = rows(app, &query).await?;
+    let decisions = app.store.decisions().await?;
+    let standing = followup::standing(&decisions);
     let items: Vec<Value> = digest
         .items
         .iter()
@@ -108,29 +113,37 @@ pub async fn of_digest(app: &App, digest: &Digest) -> anyhow::Result<Value> {
                 .filter(|row| row.topic_id.as_ref() == Some(&item.topic_id))
                 .cloned()
                 .collect();
-            context! { number => place + 1, topic_id => item.topic_id.as_str(), label => &item.label, rows => listed(app, &of) }
+            let suggestion = &item.suggestion.id;
+            context! {
+                number => place + 1, topic_id => item.topic_id.as_str(), label => &item.label, rows => listed(app, &of),
+                suggestion => suggestions::choices(suggestion, followup::state(suggestion, &standing)),
+            }
         })
         .collect();
-    Ok(context! { digest => digest.id.as_str(), items, form => form_context(app) })
+    Ok(context! { digest => digest.id.as_str(), items, form => form_context(app, reader) })
 }
 
 /// What was answered about a topic, for its page.
-pub async fn of_topic(app: &App, topic: &TopicId) -> anyhow::Result<Value> {
+pub async fn of_topic(app: &App, topic: &TopicId, reader: &Reader) -> anyhow::Result<Value> {
     let query = AnswerQuery {
         topic: topic.to_string(),
         ..AnswerQuery::default()
     };
     let rows = rows(app, &query).await?;
-    Ok(context! { rows => listed(app, &rows), form => form_context(app) })
+    Ok(context! { rows => listed(app, &rows), form => form_context(app, reader) })
 }
 
 /// The log's page.
-pub async fn log(State(app): State<Arc<App>>, Query(query): Query<AnswerQuery>) -> Page {
+pub async fn log(
+    State(app): State<Arc<App>>,
+    reader: Reader,
+    Query(query): Query<AnswerQuery>,
+) -> Page {
     let rows = rows(&app, &query).await?;
     let rows = listed(&app, &rows);
     page(
         "answers.html",
-        context! { title => "Answers", rows, form => form_context(&app) },
+        context! { title => "Answers", rows, form => form_context(&app, &reader) },
     )
 }
 
@@ -157,10 +170,7 @@ pub async fn take_form(
     headers: HeaderMap,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, PageFailure> {
-    if !is_from_here(&headers, &app) || !is_fresh(&form.form_token, &app) {
-        let sentence = "this form is not from here, or it is older than a day; open the page again and send it from there";
-        return Err(Failure::Refused(StatusCode::FORBIDDEN, sentence).into());
-    }
+    check_form(&app, &headers, &form.form_token)?;
     let given = Given {
         number: form.number.trim().parse().ok(),
         kind: form.kind,
@@ -179,11 +189,21 @@ pub async fn take_form(
         _ if !form.topic.is_empty() => vec!["topics".to_owned(), form.topic],
         _ => vec!["answers".to_owned()],
     };
-    Ok(Redirect::to(&format!("{}#answers", local(&back))).into_response())
+    let place = Redirect::to(&format!("{}#answers", local(&back)));
+    Ok((reader::remember(&given.by), place).into_response())
+}
+
+/// Refuses a form that is not from one of our pages.
+pub fn check_form(app: &App, headers: &HeaderMap, form_token: &str) -> Result<(), Failure> {
+    if is_from_here(headers, app) && is_fresh(form_token, app) {
+        return Ok(());
+    }
+    let sentence = "this form is not from here, or it is older than a day; open the page again and send it from there";
+    Err(Failure::Refused(StatusCode::FORBIDDEN, sentence))
 }
 
 /// An address on these pages; the parts cannot lead elsewhere.
-fn local(parts: &[String]) -> String {
+pub fn local(parts: &[String]) -> String {
     let mut url = Url::parse("http://localhost").expect("a constant address");
     if let Ok(mut path) = url.path_segments_mut() {
         path.clear().extend(parts);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::error::{ApiFailure, Failure};
 use super::pages::{Page, TopicQuery, page, shown};
+use super::reader::Reader;
 use super::{answers, views};
 use crate::answers::{Asked, asked};
 use crate::app::App;
@@ -122,6 +123,7 @@ async fn view(app: &App, number: i64, query: &TopicQuery) -> Result<AskedView, F
 /// `/asked/{number}`: an asked topic's course and its conversations in a window.
 pub async fn one(
     State(app): State<Arc<App>>,
+    reader: Reader,
     Path(number): Path<i64>,
     Query(query): Query<TopicQuery>,
 ) -> Page {
@@ -134,7 +136,7 @@ pub async fn one(
         "asked.html",
         context! {
             title => &view.row.name, cadence => query.cadence().as_str(), picture,
-            tickets => shown(&tickets), view => shown(&view), form => answers::form_context(&app),
+            tickets => shown(&tickets), view => shown(&view), form => answers::form_context(&app, &reader),
         },
     )
 }

@@ -13,6 +13,7 @@ pub mod key;
 mod limit;
 mod links;
 mod pages;
+mod reader;
 mod report;
 mod sources;
 mod suggestions;
@@ -150,7 +151,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/search", get(pages::search))
         .route("/sources", get(pages::sources))
         .route("/asked/{number}", get(asked::one))
-        .route("/suggestions", get(suggestions::page))
+        .route(
+            "/suggestions",
+            get(suggestions::page).post(suggestions::take_form),
+        )
         .route("/answers", get(answers::log).post(answers::take_form))
         .route("/conversations/{source}/{*id}", get(pages::conversation))
         .nest("/api/v1", api)

@@ -9,6 +9,7 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::error::{Failure, PageFailure};
+use super::reader::Reader;
 use super::{answers, asked, feed, sources as progress, templates, views};
 use crate::app::App;
 use crate::digest::render::{Format, Rendered, render};
@@ -104,11 +105,15 @@ impl TopicQuery {
 }
 
 /// All topics with their course.
-pub async fn topics(State(app): State<Arc<App>>, Query(query): Query<TopicQuery>) -> Page {
+pub async fn topics(
+    State(app): State<Arc<App>>,
+    reader: Reader,
+    Query(query): Query<TopicQuery>,
+) -> Page {
     let cadence = query.cadence();
     let topics = pictured(views::topics(&app, cadence).await?);
     let asked = asked::pictured(asked::rows(&app, cadence).await?);
-    let form = answers::form_context(&app);
+    let form = answers::form_context(&app, &reader);
     page(
         "topics.html",
         context! { title => "Topics", cadence => cadence.as_str(), topics, asked, form },
@@ -118,6 +123,7 @@ pub async fn topics(State(app): State<Arc<App>>, Query(query): Query<TopicQuery>
 /// One topic: its course, its official categories, its conversations.
 pub async fn topic(
     State(app): State<Arc<App>>,
+    reader: Reader,
     Path(id): Path<String>,
     Query(query): Query<TopicQuery>,
 ) -> Page {
@@ -125,7 +131,7 @@ pub async fn topic(
     let view = views::topic(&app, &id, cadence, query.window()).await?;
     let title = view.row.topic.clone();
     let picture = views::course_picture(&view.row.course, query.window());
-    let answers = answers::of_topic(&app, &view.row.topic_id).await?;
+    let answers = answers::of_topic(&app, &view.row.topic_id, &reader).await?;
     page(
         "topic.html",
         context! { title, cadence => cadence.as_str(), picture, view => shown(&view), answers },
@@ -171,14 +177,14 @@ pub async fn digests(State(app): State<Arc<App>>) -> Page {
 }
 
 /// One digest, at its permanent address.
-pub async fn digest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
+pub async fn digest(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<String>) -> Page {
     let found = app.store.digest(&DigestId(id)).await?;
     let (digest, hash) = found.ok_or(Failure::NotFound("digest"))?;
     let Rendered::Text(body) = render(&digest, Format::Html, "") else {
         return Err(Failure::Internal(anyhow::anyhow!("a page was not rendered as text")).into());
     };
     let title = format!("{} {}", digest.cadence, digest.window);
-    let answers = answers::of_digest(&app, &digest).await?;
+    let answers = answers::of_digest(&app, &digest, &reader).await?;
     page("digest.html", context! { title, body, hash, answers })
 }
 
@@ -197,7 +203,11 @@ pub struct SearchQuery {
 const HITS: usize = 20;
 
 /// Search, with facets to narrow it down.
-pub async fn search(State(app): State<Arc<App>>, Query(query): Query<SearchQuery>) -> Page {
+pub async fn search(
+    State(app): State<Arc<App>>,
+    reader: Reader,
+    Query(query): Query<SearchQuery>,
+) -> Page {
     let request = SearchRequest {
         limit: HITS,
         offset: query.offset,
@@ -221,7 +231,7 @@ pub async fn search(State(app): State<Arc<App>>, Query(query): Query<SearchQuery
     let context = context! {
         title => "Search", q => query.q, hits, facets, total => results.total,
         notes => results.notes, offset => query.offset, next, has_more, sort => query.sort,
-        previous => query.offset.saturating_sub(HITS),
+        previous => query.offset.saturating_sub(HITS), form => answers::form_context(&app, &reader),
     };
     page("search.html", context)
 }
@@ -297,6 +307,7 @@ pub struct ConversationQuery {
 /// One conversation, clean and redacted as it is stored, and why it is where it is.
 pub async fn conversation(
     State(app): State<Arc<App>>,
+    reader: Reader,
     Path((source, id)): Path<(String, String)>,
     Query(query): Query<ConversationQuery>,
 ) -> Page {
@@ -312,7 +323,7 @@ pub async fn conversation(
     let title = view.ticket.subject.clone();
     page(
         "conversation.html",
-        context! { title, view => shown(&view), why => shown(&why) },
+        context! { title, view => shown(&view), why => shown(&why), form => answers::form_context(&app, &reader) },
     )
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::pages::{LINK_KEY, Served};
 use crate::support::{Mood, Receiver, Row, done, groundswell, jsonl, loud_week};
 
-const WITH_TOKEN: &str = "token_env = 'PAGES_TOKEN'\nlink_key_env = 'LINK_KEY'";
+pub const WITH_TOKEN: &str = "token_env = 'PAGES_TOKEN'\nlink_key_env = 'LINK_KEY'";
 
 impl Served {
     async fn log(&self) -> Vec<Value> {
@@ -39,13 +39,13 @@ impl Served {
     }
 
     /// The token that the forms of a page carry.
-    async fn form_token(&self, path: &str) -> String {
+    pub async fn form_token(&self, path: &str) -> String {
         let page = self.get(path).await.2;
         let (_, rest) = page.split_once("name=\"form_token\" value=\"").unwrap();
         rest.split('"').next().unwrap().to_owned()
     }
 
-    fn link(&self, topic: &str, kind: LinkKind, expires_at: DateTime<Utc>) -> String {
+    pub fn link(&self, topic: &str, kind: LinkKind, expires_at: DateTime<Utc>) -> String {
         let link = Link {
             digest: DigestId::from(self.digest.as_str()),
             topic: TopicId::from(topic),
@@ -57,7 +57,7 @@ impl Served {
     }
 
     /// A topic that the digest has an item about.
-    async fn item(&self) -> String {
+    pub async fn item(&self) -> String {
         let request = self.request(&format!("/api/v1/digests/{}", self.digest));
         let request = request.header(header::AUTHORIZATION, "Bearer open-sesame");
         let text = request.send().await.unwrap().text().await.unwrap();
@@ -68,7 +68,7 @@ impl Served {
             .to_owned()
     }
 
-    async fn post(
+    pub async fn post(
         &self,
         path: &str,
         fields: &[(&str, &str)],
@@ -89,7 +89,7 @@ impl Served {
     }
 }
 
-fn tomorrow() -> DateTime<Utc> {
+pub fn tomorrow() -> DateTime<Utc> {
     clock::now() + TimeDelta::days(1)
 }
 
@@ -507,7 +507,7 @@ async fn answers_are_given_and_taken_back_from_the_command_line() {
 }
 
 /// The loud week once more, so many weeks later, under other ids.
-fn again(weeks: i64) -> Vec<Row> {
+pub fn again(weeks: i64) -> Vec<Row> {
     let mut rows = loud_week();
     rows.retain(|row| row["id"].as_str().unwrap().starts_with("L-"));
     for row in &mut rows {
@@ -523,7 +523,7 @@ fn again(weeks: i64) -> Vec<Row> {
     rows
 }
 
-async fn digest(app: &App, id: &str) -> Digest {
+pub async fn digest(app: &App, id: &str) -> Digest {
     let found = app.store.digest(&DigestId::from(id)).await.unwrap();
     found.unwrap_or_else(|| panic!("no digest {id}")).0
 }
@@ -576,7 +576,8 @@ async fn the_next_digest_tells_what_was_answered_and_links_are_made_for_each_des
         let body: Value = serde_json::from_str(&body).unwrap();
         assert!(!body["digest"].to_string().contains("/a/1."));
         let links = body["answers"][&topic].as_array().unwrap();
-        assert_eq!((links.len(), &links[1]["kind"]), (2, &json!("dispute")));
+        let kinds = links.iter().map(|link| link["kind"].as_str().unwrap());
+        assert_eq!(kinds.collect::<Vec<_>>(), ["confirm", "dispute", "decide"]);
         links[1]["url"].as_str().unwrap().to_owned()
     };
     let (one, two) = (link_to(&first), link_to(&second));
@@ -767,4 +768,63 @@ async fn a_topic_is_asked_for_on_its_page_and_counted_where_windows_are_closed()
     ];
     assert_eq!(served.post("/answers", &drop, &own).await.0, 303);
     assert_eq!(served.get("/asked/1").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_name_is_typed_once() {
+    let served = Served::with_corpus().await;
+    let page = format!("/digests/{}", served.digest);
+    let token = served.form_token(&page).await;
+    let topic = served.item().await;
+    let fields = [
+        ("form_token", token.as_str()),
+        ("kind", "confirm"),
+        ("by", "Ada <b>"),
+        ("topic", &topic),
+    ];
+    let request = served.http.post(format!("{}/answers", served.url));
+    let request = request.header("sec-fetch-site", "same-origin");
+    let answer = request.form(&fields).send().await.unwrap();
+    let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+    let request = served.request(&page);
+    let request = request.header(header::COOKIE, cookie.split(';').next().unwrap());
+    let again = request.send().await.unwrap().text().await.unwrap();
+    let field = "name=\"by\" value=\"Ada &lt;b&gt;\"";
+    assert!(again.contains(field), "{again}");
+    assert!(!served.get(&page).await.2.contains(field));
+}
+
+#[tokio::test]
+async fn a_search_is_asked_for_and_a_conversation_pinned_where_they_are_read() {
+    let served = Served::with_corpus().await;
+    let search = served.get("/search?q=ice+category:Other").await.2;
+    let field = "name=\"query\" value=\"ice category:Other\"";
+    assert!(search.contains(field), "{search}");
+    let nothing = served.get("/search?q=xyzzy").await.2;
+    assert!(!nothing.contains("name=\"query\""), "{nothing}");
+
+    let topic = served.item().await;
+    let list = served.get(&format!("/topics/{topic}")).await.2;
+    let key = list.split("href=\"/conversations/").nth(1).unwrap();
+    let key = key.split('"').next().unwrap().replace("&#x2f;", "/");
+    let page = served.get(&format!("/conversations/{key}")).await.2;
+    let field = |name: &str| {
+        let begin = format!("name=\"{name}\" value=\"");
+        let (_, rest) = page.split_once(&begin).unwrap();
+        rest.split('"').next().unwrap().replace("&#x2f;", "/")
+    };
+    let (token, conversation) = (field("form_token"), field("conversation"));
+    let fields = [
+        ("form_token", token.as_str()),
+        ("kind", "pin"),
+        ("by", "Ada"),
+        ("topic", &topic),
+        ("conversation", &conversation),
+    ];
+    let own = [("sec-fetch-site", "same-origin")];
+    let (status, place, body) = served.post("/answers", &fields, &own).await;
+    assert_eq!(status, 303, "{body}");
+    assert_eq!(place, format!("/topics/{topic}#answers"));
+    assert_eq!(served.log().await[0]["conversation"], conversation.as_str());
 }

@@ -18,7 +18,7 @@ const COURSE_TOLD: usize = 4;
 /// A way to answer from where the digest is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnswerLink {
-    /// `confirm` or `dispute`.
+    /// `confirm`, `dispute` or `decide`.
     pub kind: &'static str,
     /// What stands on it.
     pub words: &'static str,

@@ -2,7 +2,7 @@
 
 use groundswell::answers::{AnswerKind, Said, Via, in_force};
 use groundswell::model::{Cadence, ConversationKey, DigestId, TopicId};
-use groundswell::store::{AskedWindow, ClosedWindow, Closing, LinkUse, Origin, Store};
+use groundswell::store::{AskedWindow, ClosedWindow, Closing, LinkUse, Origin, Pressed, Store};
 
 use super::support::*;
 
@@ -70,7 +70,14 @@ async fn only_what_holds_can_be_taken_back_and_only_once(store: Store) {
 
 async fn a_link_works_once_and_is_forgotten_when_it_has_expired(store: Store) {
     let yes = said(Some("t1"), AnswerKind::Confirm);
-    let click = async |nonce: &str, at| store.use_link(nonce, minute(10), &yes, at).await.unwrap();
+    let click = async |nonce: &'static str, at| {
+        let pressed = Pressed {
+            nonce,
+            expires_at: minute(10),
+            at,
+        };
+        store.answer_by_link(pressed, &yes).await.unwrap()
+    };
     assert_eq!(store.link_used_at("aa").await.unwrap(), None);
     assert!(matches!(click("aa", minute(1)).await, LinkUse::Kept(answer) if answer.number == 1));
     assert_eq!(click("aa", minute(2)).await, LinkUse::UsedBefore(minute(1)));

@@ -6,7 +6,8 @@ use groundswell::model::{
     SuggestionState, TopicId, Totals, TrendState, Unassigned,
 };
 use groundswell::store::{
-    Closed, ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, Origin, Store, WindowCount,
+    Closed, ClosedWindow, Closing, Delivery, DeliveryState, KnownLayout, LinkUse, Origin, Pressed,
+    Store, Wanted, WindowCount,
 };
 
 use super::support::*;
@@ -20,6 +21,7 @@ const CASES: &[Case] = cases![
     a_wrong_sum_is_never_published,
     a_quiet_window_has_no_digest,
     suggestions_and_decisions_are_logs,
+    a_link_decides_once,
     windows_and_digests_come_newest_first,
     a_delivery_is_one_for_each_digest_and_destination,
     what_was_sent_stays_sent,
@@ -334,8 +336,14 @@ async fn suggestions_and_decisions_are_logs(store: Store) {
     let decide = |state, note: &'static str, at| {
         let (store, id) = (store.clone(), id.clone());
         async move {
-            let decided = store.decide_suggestion(&id, state, "Ada", note, minute(at));
-            decided.await.unwrap().unwrap()
+            let wanted = Wanted {
+                suggestion: &id,
+                state,
+                by: "Ada",
+                note,
+            };
+            let decided = store.decide_suggestion(&wanted, minute(at)).await;
+            decided.unwrap().unwrap()
         }
     };
     assert_eq!(decide(Accepted, "let us try", 1).await.unwrap().number, 1);
@@ -344,8 +352,14 @@ async fn suggestions_and_decisions_are_logs(store: Store) {
     assert_eq!(decide(Done, "", 3).await.unwrap().number, 2);
     assert!(decide(Rejected, "", 4).await.is_err());
     let unknown = SuggestionId::from("x.rising.2026-W10");
-    let decided = store.decide_suggestion(&unknown, Done, "Ada", "", minute(5));
-    assert_eq!(decided.await.unwrap(), None);
+    let wanted = Wanted {
+        suggestion: &unknown,
+        state: Done,
+        by: "Ada",
+        note: "",
+    };
+    let decided = store.decide_suggestion(&wanted, minute(5)).await;
+    assert_eq!(decided.unwrap(), None);
     let log = store.decisions().await.unwrap();
     let told: Vec<_> = log
         .iter()
@@ -355,6 +369,38 @@ async fn suggestions_and_decisions_are_logs(store: Store) {
         told,
         [(Accepted, minute(1), "let us try"), (Done, minute(3), "")]
     );
+}
+
+async fn a_link_decides_once(store: Store) {
+    use SuggestionState::{Accepted, Rejected};
+    let mut closing = closing("2026-W10", 0);
+    closing.digest.as_mut().unwrap().items = vec![item("a")];
+    store.close_window(&closing).await.unwrap();
+    let id = SuggestionId::from("a.rising.2026-W10");
+    let click = async |state, nonce: &'static str, at| {
+        let wanted = Wanted {
+            suggestion: &id,
+            state,
+            by: "a link",
+            note: "",
+        };
+        let pressed = Pressed {
+            nonce,
+            expires_at: minute(20),
+            at: minute(at),
+        };
+        let decided = store.decide_by_link(pressed, &wanted).await;
+        decided.unwrap().unwrap()
+    };
+    let kept = click(Accepted, "aa", 1).await;
+    assert!(matches!(kept, Ok(LinkUse::Kept(one)) if one.number == 1));
+    // A refusal does not use the link up.
+    assert!(click(Accepted, "bb", 2).await.is_err());
+    assert_eq!(store.link_used_at("bb").await.unwrap(), None);
+    let used = Ok(LinkUse::UsedBefore(minute(1)));
+    assert_eq!(click(Rejected, "aa", 3).await, used);
+    assert!(click(Rejected, "bb", 4).await.is_ok());
+    assert_eq!(store.decisions().await.unwrap().len(), 2);
 }
 
 async fn windows_and_digests_come_newest_first(store: Store) {

@@ -367,12 +367,17 @@ pub fn hostile(words: &str) -> Digest {
 fn answer_links(digest: &Digest) -> AnswerLinks {
     let link = |kind| AnswerLink {
         kind,
-        words: "Not what I hear",
+        words: "Decide on the suggestion",
         url: format!("{}/a/{}", super::BASE, "x".repeat(160)),
     };
     let topics = digest.items.iter().map(|item| item.topic_id.clone());
     topics
-        .map(|topic| (topic, vec![link("confirm"), link("dispute")]))
+        .map(|topic| {
+            (
+                topic,
+                vec![link("confirm"), link("dispute"), link("decide")],
+            )
+        })
         .collect()
 }
 

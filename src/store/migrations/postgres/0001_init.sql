@@ -407,12 +407,14 @@ CREATE TABLE answers (
     undoes BIGINT UNIQUE
 );
 
--- Signed links that were used; kept until they would have expired.
+-- Signed links that were used, for an answer or a decision; kept until they would have expired.
 CREATE TABLE used_links (
     nonce TEXT COLLATE "C" PRIMARY KEY,
     used_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    answer BIGINT NOT NULL REFERENCES answers (number)
+    answer BIGINT REFERENCES answers (number),
+    decision BIGINT REFERENCES decisions (number),
+    CHECK ((answer IS NULL) <> (decision IS NULL))
 );
 
 -- Topics that readers asked for, counted once for each closed window: a saved search may find more later, what was

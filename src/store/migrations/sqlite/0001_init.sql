@@ -406,12 +406,14 @@ CREATE TABLE answers (
     undoes INTEGER UNIQUE
 ) STRICT;
 
--- Signed links that were used; kept until they would have expired.
+-- Signed links that were used, for an answer or a decision; kept until they would have expired.
 CREATE TABLE used_links (
     nonce TEXT PRIMARY KEY NOT NULL,
     used_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    answer INTEGER NOT NULL REFERENCES answers (number)
+    answer INTEGER REFERENCES answers (number),
+    decision INTEGER REFERENCES decisions (number),
+    CHECK ((answer IS NULL) <> (decision IS NULL))
 ) STRICT;
 
 -- Topics that readers asked for, counted once for each closed window: a saved search may find more later, what was
