@@ -18,7 +18,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::error::{ApiFailure, Failure, PageFailure};
-use super::limit::Limit;
+use super::limit::Writing;
 use super::pages::{Page, page, shown};
 use super::reader::{self, Reader};
 use super::suggestions;
@@ -31,9 +31,6 @@ use crate::steps::{self, Refusal};
 
 /// Answers that the log's page shows, the newest ones.
 const ROWS_MAX: usize = 300;
-
-/// Keeps the number of answers in a minute.
-pub struct Answering(pub Limit);
 
 /// What `GET /api/v1/answers` and the log's page can be cut by.
 #[derive(Deserialize, Default)]
@@ -166,7 +163,7 @@ pub struct AnswerForm {
 /// `POST /answers`: takes a form and goes back to the page that it stood on.
 pub async fn take_form(
     State(app): State<Arc<App>>,
-    Extension(answering): Extension<Arc<Answering>>,
+    Extension(writing): Extension<Arc<Writing>>,
     headers: HeaderMap,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, PageFailure> {
@@ -182,7 +179,7 @@ pub async fn take_form(
         name: form.name,
         query: form.query,
     };
-    let answer = take(&app, &answering, &given, Via::Page).await?;
+    let answer = take(&app, &writing, &given, Via::Page).await?;
     let back = match &answer.said.kind {
         AnswerKind::Ask { .. } => vec!["asked".to_owned(), answer.number.to_string()],
         _ if !form.digest.is_empty() => vec!["digests".to_owned(), form.digest],
@@ -245,7 +242,7 @@ pub async fn api_rows(
 /// `POST /api/v1/answers`: takes one answer as JSON.
 pub async fn api_take(
     State(app): State<Arc<App>>,
-    Extension(answering): Extension<Arc<Answering>>,
+    Extension(writing): Extension<Arc<Writing>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiFailure> {
@@ -268,24 +265,14 @@ pub async fn api_take(
             "the body is not an answer as JSON: line {line}, column {column}; the README lists the fields"
         ))
     })?;
-    let answer = take(&app, &answering, &given, Via::Api).await?;
+    let answer = take(&app, &writing, &given, Via::Api).await?;
     let row = AnswerRow::of(&answer, answer.said.topic.clone(), None, &BTreeSet::new());
     Ok((StatusCode::CREATED, Json(row)).into_response())
 }
 
-async fn take(
-    app: &App,
-    answering: &Answering,
-    given: &Given,
-    via: Via,
-) -> Result<Answer, Failure> {
+async fn take(app: &App, writing: &Writing, given: &Given, via: Via) -> Result<Answer, Failure> {
+    writing.admit()?;
     let now = clock::now();
-    if !answering.0.take(now) {
-        return Err(Failure::Refused(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many answers in this minute; try again in the next one",
-        ));
-    }
     let said = given
         .check(via, app.config.ingest.with_names)
         .map_err(Failure::Wrong)?;

@@ -1,9 +1,29 @@
-//! So many in a minute, and no more: a program that runs wild must not fill the log of answers, and guessing links must
-//! not cost us anything.
+//! So many in a minute, and no more: a program that runs wild must not fill the logs of answers and decisions, and guessing
+//! links must not cost us anything.
 
 use std::sync::{Mutex, PoisonError};
 
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+
+use super::error::Failure;
+use crate::clock;
+
+/// Keeps the number of answers and decisions in a minute, on whatever way they come.
+pub struct Writing(pub Limit);
+
+impl Writing {
+    /// Lets one more through, or says when to come again.
+    pub fn admit(&self) -> Result<(), Failure> {
+        if self.0.take(clock::now()) {
+            return Ok(());
+        }
+        Err(Failure::Refused(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many answers in this minute; try again in the next one",
+        ))
+    }
+}
 
 /// Counts what happens in a minute.
 pub struct Limit {

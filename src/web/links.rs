@@ -21,7 +21,7 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::error::{Failure, PageFailure};
-use super::limit::Limit;
+use super::limit::{Limit, Writing};
 use super::{suggestions, templates};
 use crate::answers::token::{LinkKind, Opened};
 use crate::answers::{AnswerKind, Said, Via, given};
@@ -79,12 +79,16 @@ pub async fn ask(
 pub async fn answer(
     State(app): State<Arc<App>>,
     Extension(guessing): Extension<Arc<Guessing>>,
+    Extension(writing): Extension<Arc<Writing>>,
     Path(token): Path<String>,
     form: Result<Form<LinkForm>, FormRejection>,
 ) -> Answered {
     let Some(about) = open(&app, &token).await? else {
         return wrong(&guessing);
     };
+    if writing.admit().is_err() {
+        return show(StatusCode::TOO_MANY_REQUESTS, "busy", context! {});
+    }
     let form = form.map(|Form(form)| form).unwrap_or_default();
     let reason = given::reason(&form.reason, app.config.ingest.with_names);
     match about.opened.link.kind {

@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answers::token::{KEY_MIN, LinkKey};
 use crate::app::App;
 use crate::section::Section;
-use limit::Limit;
+use limit::{Limit, Writing};
 
 /// The most that a request's body may hold; forms are small.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -170,7 +170,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(pages::not_found)
         .layer(middleware::map_response(secure))
         .layer(Extension(calling))
-        .layer(Extension(Arc::new(answers::Answering(Limit::new(most)))))
+        .layer(Extension(Arc::new(Writing(Limit::new(most)))))
         .layer(Extension(Arc::new(links::Guessing(Limit::new(
             links::WRONG_PER_MINUTE_MAX,
         )))))

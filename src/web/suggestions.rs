@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
 use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::answers;
 use super::error::{ApiFailure, Failure, PageFailure};
+use super::limit::Writing;
 use super::pages::{self, Page, shown};
 use super::reader::{self, Reader};
 use crate::app::App;
@@ -115,6 +116,7 @@ pub struct DecisionForm {
 /// `POST /suggestions`: decides a suggestion by a form of our pages, and goes back there.
 pub async fn take_form(
     State(app): State<Arc<App>>,
+    Extension(writing): Extension<Arc<Writing>>,
     headers: HeaderMap,
     Form(form): Form<DecisionForm>,
 ) -> Result<Response, PageFailure> {
@@ -128,7 +130,7 @@ pub async fn take_form(
         return Err(Failure::Wrong("say who decides: by is empty".to_owned()).into());
     }
     let by = wanted.by.clone();
-    let decision = take(&app, form.suggestion, wanted).await?;
+    let decision = take(&app, &writing, form.suggestion, wanted).await?;
     let place = match form.digest.is_empty() {
         true => format!("/suggestions#{}", decision.suggestion),
         false => {
@@ -160,13 +162,20 @@ pub struct Wanted {
 /// `POST /api/v1/suggestions/{id}`: decides a suggestion. Only JSON is taken, which no form of another site can send.
 pub async fn decide(
     State(app): State<Arc<App>>,
+    Extension(writing): Extension<Arc<Writing>>,
     Path(id): Path<String>,
     Json(wanted): Json<Wanted>,
 ) -> Result<Json<Decision>, ApiFailure> {
-    Ok(Json(take(&app, id, wanted).await?))
+    Ok(Json(take(&app, &writing, id, wanted).await?))
 }
 
-async fn take(app: &App, id: String, wanted: Wanted) -> Result<Decision, Failure> {
+async fn take(
+    app: &App,
+    writing: &Writing,
+    id: String,
+    wanted: Wanted,
+) -> Result<Decision, Failure> {
+    writing.admit()?;
     let wish = Wish {
         state: state(&wanted.state)?,
         by: wanted.by,

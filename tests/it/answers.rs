@@ -273,17 +273,71 @@ async fn the_api_says_what_is_wrong_and_repeats_nothing() {
     assert_eq!(served.log().await.len(), 2);
 }
 
-#[tokio::test]
-async fn only_so_many_answers_are_taken_in_a_minute() {
-    let served = Served::start(&[], "[answers]\nper_minute_max = 2").await;
-    let wrong = json!({"kind": "confirm", "by": "Ada", "topic": "t0"});
-    // Five tries lie in two minutes at most: at least one of them is too many.
+/// Tries until the minute is full: five tries lie in two minutes at most, so with two a minute at least one is too many.
+async fn fill(mut send: impl AsyncFnMut() -> u16, first: u16) {
     let mut statuses = Vec::new();
     for _ in 0..5 {
-        statuses.push(served.say(&wrong).await.0);
+        statuses.push(send().await);
     }
-    assert_eq!(statuses[0], 404);
+    assert_eq!(statuses[0], first, "{statuses:?}");
     assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn only_so_much_is_written_in_a_minute_on_whatever_way() {
+    let start = async || {
+        let rows = loud_week();
+        let limited = "link_key_env = 'LINK_KEY'\n[answers]\nper_minute_max = 2";
+        Served::start(&rows, limited).await
+    };
+    let own = [("sec-fetch-site", "same-origin")];
+    let served = start().await;
+    let wrong = json!({"kind": "confirm", "by": "Ada", "topic": "t0"});
+    fill(async || served.say(&wrong).await.0, 404).await;
+
+    let served = start().await;
+    let token = served.form_token("/topics").await;
+    let fields = [
+        ("form_token", token.as_str()),
+        ("by", "Ada"),
+        ("kind", "confirm"),
+        ("topic", "t0"),
+        ("suggestion", "t0.rising.1999-W01"),
+        ("state", "done"),
+    ];
+    let send = async || served.post("/answers", &fields, &own).await.0;
+    fill(send, 404).await;
+
+    let served = start().await;
+    let token = served.form_token("/suggestions").await;
+    let mut fields = fields;
+    fields[0].1 = &token;
+    let send = async || served.post("/suggestions", &fields, &own).await.0;
+    fill(send, 404).await;
+
+    let served = start().await;
+    let url = format!("{}/api/v1/suggestions/t0", served.url);
+    let send = async || {
+        let request = served.http.post(&url).body("{\"state\": \"done\"}");
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        request.send().await.unwrap().status().as_u16()
+    };
+    fill(send, 404).await;
+
+    // Good links, too; a foreign form takes no room from anybody.
+    let served = start().await;
+    let topic = served.item().await;
+    for _ in 0..5 {
+        assert_eq!(served.post("/answers", &fields, &[]).await.0, 403);
+    }
+    let mut days = 1;
+    let send = async || {
+        days += 1;
+        let expires_at = clock::now() + TimeDelta::days(days);
+        let token = served.link(&topic, LinkKind::Confirm, expires_at);
+        served.post(&format!("/a/{token}"), &[], &[]).await.0
+    };
+    fill(send, 200).await;
 }
 
 #[tokio::test]
