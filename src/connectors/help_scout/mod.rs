@@ -178,14 +178,7 @@ impl System for HelpScout {
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {
         if stream.name == "ratings" {
-            let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            // The newest of several is the last one.
-            return Request::get("v2/reports/happiness/ratings")
-                .with("start", time(span.from))
-                .with("end", time(span.until + TimeDelta::seconds(1)))
-                .with("rating", "all")
-                .with("sortField", "modifiedAt")
-                .with("sortOrder", "ASC");
+            return ratings(span.from, span.until + TimeDelta::seconds(1));
         }
         let list = Request::get("v2/conversations")
             .with("status", "all")
@@ -227,13 +220,19 @@ impl System for HelpScout {
             let rows = api.all(list, Paging::Whole, CONVERSATIONS).await?;
             let rows: Vec<Value> = rows.iter().map(fields).collect();
             let mut remarks = self.settings.remarks(&rows);
-            let now = api.now.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let report = Request::get("v2/reports/happiness/ratings").with("start", &now);
-            let report = report.with("end", &now).with("rating", "all");
-            if self.has_ratings && api.optional(report).await?.is_none() {
-                let remark = "the report of ratings cannot be read, which needs the plan Plus or Pro: without it set \
-                              ratings = false";
-                remarks.push(remark.to_owned());
+            if self.has_ratings {
+                match api
+                    .get(ratings(api.now - TimeDelta::days(1), api.now))
+                    .await
+                {
+                    Ok(_) => {}
+                    Err(Failure::NotFound | Failure::Forbidden(_) | Failure::Refused(_)) => {
+                        let remark = "the report of ratings cannot be read, which needs the plan Plus or Pro: without \
+                                      it set ratings = false";
+                        remarks.push(remark.to_owned());
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
             Ok(remarks)
         })
@@ -264,6 +263,17 @@ impl System for HelpScout {
             time: None,
         })
     }
+}
+
+/// The report of ratings between two times; the newest of several about one conversation is the last one.
+fn ratings(start: DateTime<Utc>, end: DateTime<Utc>) -> Request {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    Request::get("v2/reports/happiness/ratings")
+        .with("start", time(start))
+        .with("end", time(end))
+        .with("rating", "all")
+        .with("sortField", "modifiedAt")
+        .with("sortOrder", "ASC")
 }
 
 #[cfg(test)]
