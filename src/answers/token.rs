@@ -62,7 +62,7 @@ impl LinkKind {
         match self {
             LinkKind::Confirm => "I hear this, too",
             LinkKind::Dispute => "Not what I hear",
-            LinkKind::Decide => "Decide on the suggestion",
+            LinkKind::Decide => "Decide on it",
         }
     }
 

@@ -90,6 +90,9 @@ pub struct Beside {
     pub comparison: Comparison,
 }
 
+/// Stands for the name of a report where none is imported.
+pub const OWN_CATEGORIES: &str = "the conversations' own categories";
+
 /// The report beside our counts; without one, the conversations' own categories, if they have any. `from` is the start of
 /// the first window of which all conversations are here.
 pub fn official(inputs: &Inputs<'_>, rows: &[Row], from: DateTime<Utc>) -> Option<Beside> {
@@ -129,7 +132,7 @@ fn of_own_categories(inputs: &Inputs<'_>, rows: &[Row]) -> Option<Beside> {
     let definition = Definition::ours(inputs.calendar);
     let cadence = inputs.window.cadence;
     Some(Beside {
-        report: "the conversations' own categories".to_owned(),
+        report: OWN_CATEGORIES.to_owned(),
         definition: definition.describe(inputs.calendar, cadence, &Occurring::default()),
         fit: String::new(),
         warning: None,

@@ -6,7 +6,6 @@ use crate::model::SuggestionId;
 
 use super::config::DigestConfig;
 use super::followup::Return;
-use super::rules::RULES;
 
 /// Held topics that are named where nothing passed.
 const NEAREST_MAX: usize = 3;
@@ -118,10 +117,10 @@ impl Held {
                 "only {percent} % of it comes back when a tenth of all conversations is left out; {} % is asked for",
                 config.stability_percent_min
             ),
-            Held::NotActionable => format!(
-                "none of {} rules fires: it is not new, rising, hidden or large, and nothing in it is surely more than elsewhere",
-                RULES.len()
-            ),
+            Held::NotActionable => {
+                "nothing stands out: it is not new, rising, hidden or large, and nothing in it is surely more than elsewhere"
+                    .to_owned()
+            }
             Held::Rejected(on) => {
                 format!("what it suggests was rejected on {on}, and it has not grown much since")
             }
@@ -316,7 +315,11 @@ mod tests {
             lines[0],
             "\u{201c}said\u{201d}, 5 conversations: it was said in 2026-W12 and nothing has changed since; it comes back in 1 week at the latest"
         );
-        assert!(lines[1].starts_with("\u{201c}large and quiet\u{201d}, 30 conversations: none of"));
+        assert!(
+            lines[1].starts_with(
+                "\u{201c}large and quiet\u{201d}, 30 conversations: nothing stands out"
+            )
+        );
         assert!(lines[2].starts_with("\u{201c}quiet\u{201d}"));
     }
 }

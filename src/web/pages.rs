@@ -12,7 +12,7 @@ use super::error::{Failure, PageFailure};
 use super::reader::Reader;
 use super::{answers, asked, feed, sources as progress, templates, views};
 use crate::app::App;
-use crate::digest::render::{Format, Rendered, render};
+use crate::digest::render::{HERE, STYLE, fragment};
 use crate::model::{Cadence, ConversationKey, Digest, DigestId, TopicId};
 use crate::search::{SearchRequest, SearchResults, Sort};
 
@@ -180,12 +180,13 @@ pub async fn digests(State(app): State<Arc<App>>) -> Page {
 pub async fn digest(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<String>) -> Page {
     let found = app.store.digest(&DigestId(id)).await?;
     let (digest, hash) = found.ok_or(Failure::NotFound("digest"))?;
-    let Rendered::Text(body) = render(&digest, Format::Html, "") else {
-        return Err(Failure::Internal(anyhow::anyhow!("a page was not rendered as text")).into());
-    };
+    let body = fragment(&digest, HERE.into());
     let title = format!("{} {}", digest.cadence, digest.window);
     let answers = answers::of_digest(&app, &digest, &reader).await?;
-    page("digest.html", context! { title, body, hash, answers })
+    page(
+        "digest.html",
+        context! { title, body, style => STYLE, hash, answers },
+    )
 }
 
 /// What the search page is asked.
@@ -273,7 +274,10 @@ fn facets(q: &str, results: &SearchResults, labels: &Labels) -> Vec<Value> {
             .values
             .iter()
             .map(|facet| {
-                let shown = labels.get(&facet.value).unwrap_or(&facet.value);
+                let shown = match field {
+                    "kind" => facet.value.replace('_', " "),
+                    _ => labels.get(&facet.value).unwrap_or(&facet.value).clone(),
+                };
                 let narrower = format!("{q} {field}:\"{}\"", facet.value.replace('"', ""));
                 context! { value => shown, count => facet.count, q => narrower.trim() }
             })

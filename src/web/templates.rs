@@ -10,6 +10,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.add_filter("percent", |share: f64| format!("{:.0} %", share * 100.0));
     environment.add_filter("thousands", thousands);
+    environment.add_filter("signed", signed);
     let templates = [
         ("base.html", include_str!("templates/base.html")),
         ("overview.html", include_str!("templates/overview.html")),
@@ -39,6 +40,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ),
         ("answers.html", include_str!("templates/answers.html")),
         ("asked.html", include_str!("templates/asked.html")),
+        ("reason.html", include_str!("templates/reason.html")),
         ("link.html", include_str!("templates/link.html")),
         ("sign_in.html", include_str!("templates/sign_in.html")),
         ("failure.html", include_str!("templates/failure.html")),
@@ -68,6 +70,12 @@ fn thousands(number: i64) -> String {
     }
 }
 
+/// The same with its sign, also where it is more: `+12`.
+fn signed(number: i64) -> String {
+    let plus = if number > 0 { "+" } else { "" };
+    format!("{plus}{}", thousands(number))
+}
+
 /// Fills a template.
 pub fn page(name: &str, context: Value) -> anyhow::Result<String> {
     let template = ENVIRONMENT
@@ -87,6 +95,7 @@ mod tests {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(1234567), "1\u{202f}234\u{202f}567");
         assert_eq!(thousands(-999), "−999");
+        assert_eq!([-1, 0, 1].map(signed), ["−1", "0", "+1"]);
     }
 
     #[test]

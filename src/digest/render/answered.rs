@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::{AskedTopic, Digest, ItemHeard, TopicAnswered, TopicId};
 
 use super::view::{LIST_MAX, NAME_MAX};
-use super::words::{plain, some};
+use super::words::{plain, quoted, some};
 
 /// Letters of a reason that are shown.
 const REASON_MAX: usize = 200;
@@ -57,8 +57,13 @@ impl<'a> From<&'a String> for Ways<'a> {
 
 /// How many hear an item, too, and how many do not.
 pub fn heard(heard: &ItemHeard) -> String {
-    let mut words = tally(heard.confirmed, heard.disputed, &heard.reasons);
-    if heard.disputed > heard.confirmed {
+    // What speaks against a disputed item is told where all stands that speaks against it.
+    let reasons = match heard.is_disputed() {
+        true => &[][..],
+        false => heard.reasons.as_slice(),
+    };
+    let mut words = tally(heard.confirmed, heard.disputed, reasons);
+    if heard.is_disputed() {
         words = format!("Disputed: {words}");
     }
     if !heard.pinned.is_empty() {
@@ -70,7 +75,10 @@ pub fn heard(heard: &ItemHeard) -> String {
 }
 
 /// The section "What you answered", one line each.
-pub fn answered(digest: &Digest) -> Vec<String> {
+pub fn answered(digest: &Digest, most: usize) -> Vec<String> {
+    if most == 0 {
+        return Vec::new();
+    }
     let told = &digest.answered;
     let mut lines: Vec<String> = told.topics.iter().map(topic).collect();
     match told.withdrawn {
@@ -80,12 +88,12 @@ pub fn answered(digest: &Digest) -> Vec<String> {
     }
     let noun = digest.cadence.noun();
     lines.extend(told.asked.iter().map(|one| asked(one, noun)));
-    if lines.len() > LIST_MAX {
-        let more = lines.len() - (LIST_MAX - 1);
-        lines.truncate(LIST_MAX - 1);
+    if lines.len() > most {
+        let more = lines.len() - (most - 1);
+        lines.truncate(most - 1);
         lines.push(format!("{more} more on the page of answers."));
     }
-    if !told.asked.is_empty() {
+    if !told.asked.is_empty() && most == LIST_MAX {
         let note = "What you asked for is a search, counted beside the topics: it may find a conversation whatever topic that one is in.";
         lines.push(note.to_owned());
     }
@@ -101,31 +109,29 @@ fn topic(one: &TopicAnswered) -> String {
             some(one.pinned.len() as u64, "conversation")
         ));
     }
-    let label = plain(&one.label, NAME_MAX);
-    format!(
-        "\u{201c}{label}\u{201d}: {words}. {}",
-        plain(&one.outcome, 300)
-    )
+    let label = quoted(&one.label, NAME_MAX);
+    format!("{label}: {words}. {}", plain(&one.outcome, 300))
 }
 
 fn tally(confirmed: u64, disputed: u64, reasons: &[String]) -> String {
     let mut parts = Vec::new();
     match confirmed {
         0 => {}
-        1 => parts.push("1 hears it, too".to_owned()),
-        count => parts.push(format!("{count} hear it, too")),
+        1 => parts.push("1 hears it too".to_owned()),
+        count => parts.push(format!("{count} hear it too")),
     }
+    let it = if confirmed == 0 { " hear it" } else { "" };
     match disputed {
         0 => {}
-        1 => parts.push("1 does not".to_owned()),
-        count => parts.push(format!("{count} do not")),
+        1 => parts.push(format!("1 does not{it}")),
+        count => parts.push(format!("{count} do not{it}")),
     }
     let mut words = parts.join(", ");
     if !reasons.is_empty() {
         let reasons: Vec<String> = reasons
             .iter()
             .take(3)
-            .map(|reason| format!("\u{201c}{}\u{201d}", plain(reason, REASON_MAX)))
+            .map(|reason| quoted(reason, REASON_MAX))
             .collect();
         words.push_str(&format!(" ({})", reasons.join("; ")));
     }
@@ -134,19 +140,19 @@ fn tally(confirmed: u64, disputed: u64, reasons: &[String]) -> String {
 
 fn asked(one: &AskedTopic, noun: &str) -> String {
     let mut words = format!(
-        "You asked for \u{201c}{}\u{201d}: {}",
-        plain(&one.name, NAME_MAX),
+        "You asked for {}: {}",
+        quoted(&one.name, NAME_MAX),
         some(one.conversations, "conversation")
     );
     if one.customers > 0 {
         words.push_str(&format!(" of {}", some(one.customers, "customer")));
     }
-    words.push_str(&format!(" in this {noun}"));
+    words.push_str(&format!(" this {noun}"));
     let before = one.course.len().saturating_sub(1);
     let before = &one.course[before.saturating_sub(COURSE_TOLD)..before];
     if !before.is_empty() {
         let counts: Vec<String> = before.iter().map(|(_, count)| count.to_string()).collect();
-        words.push_str(&format!(", before {}", counts.join(", ")));
+        words.push_str(&format!("; before, {}", counts.join(", ")));
     }
     words + "."
 }
@@ -167,12 +173,12 @@ mod tests {
 
     #[test]
     fn an_item_says_who_hears_it_and_who_does_not() {
-        assert_eq!(heard(&item(2, 0, &[])), "2 hear it, too");
+        assert_eq!(heard(&item(2, 0, &[])), "2 hear it too");
         assert_eq!(
             heard(&item(1, 1, &["only\nin Bonn"])),
-            "1 hears it, too, 1 does not (\u{201c}only in Bonn\u{201d})"
+            "1 hears it too, 1 does not (\u{201c}only in Bonn\u{201d})"
         );
-        assert_eq!(heard(&item(0, 3, &[])), "Disputed: 3 do not");
+        assert_eq!(heard(&item(0, 3, &[])), "Disputed: 3 do not hear it");
         let mut pinned = item(0, 0, &[]);
         pinned.pinned = vec![ConversationKey::new("desk", "1")];
         assert_eq!(heard(&pinned), "1 pinned conversation among the quotes");
@@ -191,7 +197,7 @@ mod tests {
         };
         assert_eq!(
             asked(&one, "week"),
-            "You asked for \u{201c}smell\u{201d}: 7 conversations of 6 customers in this week, before 3, 5, 4."
+            "You asked for \u{201c}smell\u{201d}: 7 conversations of 6 customers this week; before, 3, 5, 4."
         );
     }
 }

@@ -1,23 +1,34 @@
 //! Links out of a digest: to its page, to a topic's tickets, to a quoted conversation. Only `http` and `https` addresses
 //! become links, whatever a helpdesk's record says; without pages there are no links to them.
 
-use url::Url;
+use url::{Position, Url};
 
 use crate::model::{Digest, Quote, TopicId};
 
 /// Longer addresses are no links: every target has room for this.
 const URL_MAX: usize = 1_500;
 
+/// Stands for the pages themselves: links begin with a slash and stay on whatever address the reader came by.
+pub const HERE: &str = "/";
+
 /// Makes links from where the pages are.
 pub struct Links {
     base: Option<Url>,
+    is_here: bool,
 }
 
 impl Links {
     /// `base_url` may be empty or no address: then only the helpdesk's own links are left.
     pub fn new(base_url: &str) -> Self {
+        let is_here = base_url == HERE;
+        let base = if is_here {
+            "http://localhost"
+        } else {
+            base_url
+        };
         Self {
-            base: address(base_url),
+            base: address(base),
+            is_here,
         }
     }
 
@@ -59,7 +70,10 @@ impl Links {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let url = String::from(url);
+        let url = match self.is_here {
+            true => url[Position::BeforePath..].to_owned(),
+            false => String::from(url),
+        };
         (url.len() <= URL_MAX).then_some(url)
     }
 }
@@ -100,6 +114,18 @@ mod tests {
             of("1", Some("javascript:alert(1)")),
             "https://pages.example/groundswell/conversations/desk/1"
         );
+    }
+
+    #[test]
+    fn on_the_pages_links_stay_on_them() {
+        let links = Links::new(HERE);
+        assert_eq!(
+            links.quote(&quote("a/b c?", None)).unwrap(),
+            "/conversations/desk/a%2Fb%20c%3F"
+        );
+        let link = links.page(&["topics", "t1"], &[("window", "2026-W13")]);
+        assert_eq!(link.unwrap(), "/topics/t1?window=2026-W13");
+        assert!(Links::new("//evil.example").page(&["x"], &[]).is_none());
     }
 
     #[test]

@@ -18,7 +18,11 @@ pub fn markdown(digest: &Digest, ways: Ways<'_>) -> String {
         let causes = official.causes.iter();
         let causes =
             causes.map(|(count, cause)| format!("- {} {}", escaped(count), escaped(cause)));
+        let findings = official.findings.iter();
+        let findings =
+            findings.map(|one| format!("- **{}:** {}", one.kind, escaped(&one.sentence)));
         page.push(causes.collect::<Vec<_>>().join("\n"));
+        page.push(findings.collect::<Vec<_>>().join("\n"));
     }
     if let Some(sentence) = &view.unassigned {
         page.push("## In no topic".to_owned());

@@ -10,6 +10,7 @@ mod markdown;
 mod matrix;
 mod picture;
 mod sentences;
+mod size;
 mod slack;
 mod teams;
 mod text;
@@ -23,6 +24,7 @@ use view::{Size, View};
 pub use answered::{AnswerLink, AnswerLinks, Ways};
 pub use atom::{Feed, atom, updated};
 pub use html::{STYLE, fragment};
+pub use links::HERE;
 pub use picture::Picture;
 pub use sentences::watched_words;
 

@@ -1,13 +1,14 @@
 //! The sentences of a view: numbers in words.
 
+use crate::digest::beside::OWN_CATEGORIES;
 use crate::model::{
     Cadence, CategoryShare, Change, Decided, Digest, FindingKind, FollowUp, OfficialSide, Pair,
     RevisedTopic, Revision, TrendState, Watched,
 };
 use crate::reconcile::causes;
 
-use super::view::{LIST_MAX, NAME_MAX, OfficialView, SENTENCE_MAX, last_windows};
-use super::words::{decimal, percent, plain, some};
+use super::view::{FindingView, LIST_MAX, NAME_MAX, OfficialView, SENTENCE_MAX, last_windows};
+use super::words::{decimal, name, percent, plain, quoted, some};
 
 /// Findings beside the official side; the rest is in the exported table.
 const FINDINGS_MAX: usize = 4;
@@ -38,8 +39,14 @@ pub fn summary(digest: &Digest) -> Vec<String> {
             "The"
         };
         lines.push(format!(
-            "{whose} official side has {}, we count {}.",
-            side.official, side.ours
+            "{whose} official {} {}; we count {}.",
+            if is_report(side) {
+                "report has"
+            } else {
+                "categories hold"
+            },
+            side.official,
+            side.ours
         ));
     }
     let excluded: u64 = totals
@@ -82,7 +89,7 @@ pub fn sentence(text: &str) -> String {
 }
 
 /// How a topic moves, against its baseline.
-pub fn change(change: &Change, digest: &Digest) -> String {
+pub fn change(change: &Change, conversations: u64, digest: &Digest) -> String {
     let noun = digest.cadence.noun();
     let before = match change.windows {
         0 => return format!("no {noun} before to compare with"),
@@ -109,6 +116,13 @@ pub fn change(change: &Change, digest: &Digest) -> String {
         TrendState::Gone => format!("gone: {usual}"),
         TrendState::Rising => format!("rising: {usual}"),
         TrendState::Falling => format!("falling: {usual}"),
+        // One of many topics is outside now and then by chance, and few windows before tell little.
+        TrendState::Steady if conversations as f64 > change.high.max(0.0).ceil() => {
+            format!("more than usual, though not surely: {usual}")
+        }
+        TrendState::Steady if (conversations as f64) < change.low.max(0.0).floor() => {
+            format!("fewer than usual, though not surely: {usual}")
+        }
         TrendState::Steady => format!("steady: {usual}"),
     }
 }
@@ -136,7 +150,7 @@ pub fn filed(categories: &[CategoryShare]) -> String {
         .take(CATEGORIES_MAX)
         .map(|share| {
             let place = match &share.category {
-                Some(name) => format!("under \u{201c}{}\u{201d}", plain(name, NAME_MAX)),
+                Some(name) => format!("under {}", quoted(name, NAME_MAX)),
                 None => "never categorised".to_owned(),
             };
             match share.official {
@@ -165,42 +179,52 @@ pub fn filed(categories: &[CategoryShare]) -> String {
     parts.join(", ")
 }
 
+fn is_report(side: &OfficialSide) -> bool {
+    side.report != OWN_CATEGORIES
+}
+
 /// The official side and the causes of the difference.
-pub fn official(side: &OfficialSide) -> OfficialView {
+pub fn official(side: &OfficialSide, is_whole: bool) -> OfficialView {
     let difference = i128::from(side.official) - i128::from(side.ours);
     let because = if difference == 0 && side.causes.is_empty() {
         ""
     } else {
         " The difference is:"
     };
-    // Over all its windows, with whatever fits as well.
-    let fit = match side.fit.as_str() {
-        "" => String::new(),
-        fit => format!(" {}", sentence(fit)),
+    // Over all its windows, with whatever fits as well; that names the definition already.
+    let definition = plain(&side.definition, SENTENCE_MAX);
+    let (definition, fit) = match side.fit.as_str() {
+        "" => (format!(" ({definition})"), String::new()),
+        _ if !is_whole => (format!(" ({definition})"), String::new()),
+        fit if fit.contains(&side.definition) => (String::new(), format!(" {}", sentence(fit))),
+        fit => (format!(" ({definition})"), format!(" {}", sentence(fit))),
     };
-    let findings = side
-        .findings
-        .iter()
-        .map(|finding| (kind(finding.kind).to_owned(), sentence(&finding.sentence)));
+    let causes = side.causes.iter().take(LIST_MAX).map(|cause| {
+        let phrase = plain(causes::phrase(&cause.cause), NAME_MAX);
+        (signed(cause.conversations), phrase)
+    });
+    let findings = side.findings.iter().take(FINDINGS_MAX);
+    let findings = findings.filter(|_| is_whole);
+    let name = match is_report(side) {
+        true => format!(
+            "The official report, {}, has",
+            quoted(&side.report, NAME_MAX)
+        ),
+        false => {
+            "No official report is imported. The conversations' own categories hold".to_owned()
+        }
+    };
     OfficialView {
         sentence: format!(
-            "The official side, \u{201c}{}\u{201d}, has {} ({}); we count {}.{fit}{because}",
-            plain(&side.report, NAME_MAX),
-            side.official,
-            plain(&side.definition, SENTENCE_MAX),
-            side.ours,
+            "{name} {}{definition}; we count {}.{fit}{because}",
+            side.official, side.ours,
         ),
-        causes: side
-            .causes
-            .iter()
-            .take(LIST_MAX)
-            .map(|cause| {
-                (
-                    signed(cause.conversations),
-                    plain(causes::phrase(&cause.cause), NAME_MAX),
-                )
+        causes: causes.collect(),
+        findings: findings
+            .map(|finding| FindingView {
+                kind: kind(finding.kind),
+                sentence: sentence(&finding.sentence),
             })
-            .chain(findings.take(FINDINGS_MAX))
             .collect(),
     }
 }
@@ -270,13 +294,13 @@ pub fn follow_up(follow_up: &FollowUp) -> Vec<String> {
 
 fn decided_words(decided: &Decided) -> String {
     let mut words = format!(
-        "\u{201c}{}\u{201d} was {} on {}",
-        plain(&decided.label, NAME_MAX),
+        "{} was {} on {}",
+        quoted(&decided.label, NAME_MAX),
         decided.state.as_str(),
         decided.on
     );
     if !decided.note.is_empty() {
-        words.push_str(&format!(": {}", plain(&decided.note, SENTENCE_MAX / 2)));
+        words.push_str(&format!(": {}", name(&decided.note, SENTENCE_MAX / 2)));
     }
     sentence(&words)
 }
@@ -301,8 +325,8 @@ pub fn watched_words(watched: &Watched) -> String {
         "no sure change so far"
     };
     format!(
-        "\u{201c}{}\u{201d}, done on {}: {} in the {} days before, {} in the {} days after; {times}: {verdict}.",
-        plain(&watched.label, NAME_MAX),
+        "{}, done on {}: {} in the {} days before, {} in the {} days after; {times}: {verdict}.",
+        quoted(&watched.label, NAME_MAX),
         watched.done_on,
         some(watched.before, "conversation"),
         watched.days_before,
@@ -343,11 +367,8 @@ pub fn revised(revision: &Revision, digest: &Digest) -> String {
 }
 
 fn revised_topic(topic: &RevisedTopic) -> String {
-    let label = plain(&topic.label, NAME_MAX);
-    format!(
-        "\u{201c}{label}\u{201d} is now {}, was {}",
-        topic.now, topic.was
-    )
+    let label = quoted(&topic.label, NAME_MAX);
+    format!("{label} is now {}, was {}", topic.now, topic.was)
 }
 
 /// The counts of the last windows.

@@ -128,6 +128,12 @@ fn foot_parts(view: &View) -> Vec<Value> {
         ];
         let causes = official.causes.iter();
         lines.extend(causes.map(|(count, cause)| words(&format!("\n{count}  {cause}"))));
+        for finding in &official.findings {
+            lines.extend([
+                bold(&format!("\n{}: ", finding.kind)),
+                words(&finding.sentence),
+            ]);
+        }
         parts.push(section(lines));
     }
     if let Some(sentence) = &view.unassigned {

@@ -99,13 +99,14 @@ fn item(item: &ItemView) -> Value {
     }
     let open =
         |title: &str, url: &str| json!({"type": "Action.OpenUrl", "title": title, "url": url});
-    let tickets = item.tickets.iter();
-    let mut actions: Vec<Value> = tickets
-        .map(|url| open("All its conversations", url))
-        .collect();
     let answers = item.answers.iter();
-    actions.extend(answers.map(|answer| open(answer.words, &answer.url)));
-    if !actions.is_empty() {
+    let mut actions: Vec<Value> = answers
+        .map(|answer| open(answer.words, &answer.url))
+        .collect();
+    let tickets = item.tickets.iter();
+    actions.extend(tickets.map(|url| open("All its conversations", url)));
+    // Buttons stand side by side; a telephone has room for two.
+    for actions in actions.chunks(2) {
         lines.push(json!({"type": "ActionSet", "actions": actions}));
     }
     container(lines)
@@ -120,6 +121,13 @@ fn foot(view: &View) -> Vec<Value> {
         ];
         let causes = official.causes.iter();
         lines.extend(causes.map(|(count, cause)| line(vec![run(&format!("{count}  {cause}"))])));
+        let findings = official.findings.iter();
+        lines.extend(findings.map(|finding| {
+            line(vec![
+                bold(&format!("{}: ", finding.kind)),
+                run(&finding.sentence),
+            ])
+        }));
         parts.push(container(lines));
     }
     if let Some(sentence) = &view.unassigned {

@@ -29,6 +29,9 @@ pub fn lay_out(view: &View) -> String {
         for (count, cause) in &official.causes {
             page.line(&format!("{count:>6}  {cause}"), 0, 8);
         }
+        for finding in &official.findings {
+            page.line(&format!("{}: {}", finding.kind, finding.sentence), 0, 3);
+        }
     }
     if let Some(sentence) = &view.unassigned {
         page.heading("In no topic");

@@ -11,6 +11,7 @@ use super::links::Links;
 use super::sentences::{
     change, course_words, filed, follow_up, kind, official, revised, sentence, summary, unassigned,
 };
+pub use super::size::{Detail, Size};
 use super::words::{isolated, percent, plain, some, window};
 
 const LABEL_MAX: usize = 120;
@@ -99,6 +100,8 @@ impl QuoteView {
 pub struct OfficialView {
     pub sentence: String,
     pub causes: Vec<(String, String)>,
+    /// What else stands out between the report's lines and our topics.
+    pub findings: Vec<FindingView>,
 }
 
 /// One window of a course.
@@ -110,44 +113,6 @@ pub struct Bar {
     pub height: u64,
 }
 
-/// How much of a digest is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Size {
-    pub items: usize,
-    pub quotes: usize,
-    pub has_foot: bool,
-}
-
-impl Size {
-    /// Title, totals and a link: fits everywhere.
-    pub const LEAST: Size = Size {
-        items: 0,
-        quotes: 0,
-        has_foot: false,
-    };
-
-    /// From everything to next to nothing.
-    pub fn steps(digest: &Digest) -> Vec<Size> {
-        let items = digest.items.len();
-        let with = |items, quotes, has_foot| Size {
-            items,
-            quotes,
-            has_foot,
-        };
-        let mut steps = vec![
-            with(items, usize::MAX, true),
-            with(items, 2, true),
-            with(items, 1, true),
-            with(items, 0, true),
-        ];
-        // Few items with a quote say more than many without.
-        steps.extend((1..items.min(20)).rev().map(|items| with(items, 1, true)));
-        steps.push(with(items.min(1), 0, true));
-        steps.push(with(items.min(1), 0, false));
-        steps
-    }
-}
-
 impl View {
     /// Everything.
     pub fn whole(digest: &Digest, ways: Ways<'_>) -> Self {
@@ -157,13 +122,7 @@ impl View {
     /// As much as `size` allows.
     pub fn of(digest: &Digest, ways: Ways<'_>, size: Size) -> Self {
         let links = Links::new(ways.base_url);
-        let list = |lines: &[String]| {
-            if size.has_foot {
-                shortened(lines)
-            } else {
-                Vec::new()
-            }
-        };
+        let list = |lines: &[String]| shortened(lines, size.detail.lines());
         let revisions = digest
             .revisions
             .iter()
@@ -182,6 +141,7 @@ impl View {
                 }
             })
             .collect();
+        let is_whole = size.detail == Detail::Whole;
         let sample = digest.unassigned.sample.iter().take(size.quotes.min(3));
         Self {
             title: title(digest),
@@ -191,23 +151,22 @@ impl View {
             official: digest
                 .official
                 .as_ref()
-                .filter(|_| size.has_foot)
-                .map(official),
-            unassigned: (digest.unassigned.conversations > 0 && size.has_foot)
+                .filter(|_| size.detail >= Detail::Brief)
+                .map(|side| official(side, is_whole)),
+            unassigned: (digest.unassigned.conversations > 0 && size.detail >= Detail::Core)
                 .then(|| unassigned(digest)),
             sample: sample
-                .filter(|_| size.has_foot)
+                .filter(|_| is_whole)
                 .map(|quote| quote_view(quote, &links))
                 .collect(),
-            answered: if size.has_foot {
-                answered::answered(digest)
-            } else {
-                Vec::new()
-            },
+            answered: answered::answered(digest, size.detail.lines()),
             follow_up: list(&follow_up(&digest.follow_up)),
             revisions: list(&revisions.collect::<Vec<_>>()),
-            notes: list(&digest.notes),
-            rules: list(&digest.rules),
+            notes: shortened(&digest.notes, size.detail.notes()),
+            rules: match size.detail {
+                Detail::None | Detail::Core => Vec::new(),
+                Detail::Brief | Detail::Whole => shortened(&digest.rules, LIST_MAX),
+            },
             page: links.digest(digest),
             id: plain(digest.id.as_str(), KEY_MAX),
         }
@@ -223,6 +182,9 @@ fn title(digest: &Digest) -> String {
 
 fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: Size) -> ItemView {
     let mut numbers = match item.company {
+        Some(company) if company == item.conversations => {
+            format!("all {} of the company", some(company, "conversation"))
+        }
         Some(company) => format!(
             "{} of the company's {}",
             item.conversations,
@@ -239,10 +201,14 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         .take(8)
         .map(|term| plain(term, 40))
         .collect();
-    let findings = item.findings.iter().take(4).map(|finding| FindingView {
-        kind: kind(finding.kind),
-        sentence: sentence(&finding.sentence),
-    });
+    let findings = item
+        .findings
+        .iter()
+        .take(size.detail.findings())
+        .map(|finding| FindingView {
+            kind: kind(finding.kind),
+            sentence: sentence(&finding.sentence),
+        });
     let readers = item.heard.as_ref().map(|heard| FindingView {
         kind: "Readers",
         sentence: format!("{}.", answered::heard(heard)),
@@ -254,7 +220,7 @@ fn item_view(number: usize, item: &Item, digest: &Digest, links: &Links, size: S
         terms: terms.join(", "),
         state: item.change.state.as_str(),
         numbers,
-        change: change(&item.change, digest),
+        change: change(&item.change, item.conversations, digest),
         // Where nothing has a category, there is no official side to speak of.
         filed: if digest.official.is_some() {
             filed(&item.categories)
@@ -346,14 +312,14 @@ fn bars(course: &[(String, u64)]) -> Vec<Bar> {
 }
 
 /// The first entries of a list, and how many more there are.
-fn shortened(lines: &[String]) -> Vec<String> {
+fn shortened(lines: &[String], most: usize) -> Vec<String> {
     let mut shown: Vec<String> = lines
         .iter()
-        .take(LIST_MAX)
+        .take(most)
         .map(|line| plain(line, SENTENCE_MAX))
         .collect();
-    if lines.len() > LIST_MAX {
-        shown.push(format!("And {} more.", lines.len() - LIST_MAX));
+    if most > 0 && lines.len() > most {
+        shown.push(format!("And {} more.", lines.len() - most));
     }
     shown
 }
@@ -373,8 +339,10 @@ fn left_out(digest: &Digest, shown: &[ItemView], size: Size, has_page: bool) -> 
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| some(count as u64, noun))
         .collect();
-    if !size.has_foot {
-        parts.push("the notes".to_owned());
+    match size.detail {
+        Detail::Whole => {}
+        Detail::Brief => parts.push("details".to_owned()),
+        Detail::Core | Detail::None => parts.push("what stands at the foot".to_owned()),
     }
     let place = if has_page {
         "on the page"

@@ -70,6 +70,16 @@ pub fn isolated(text: &str) -> String {
     }
 }
 
+/// A foreign name in a line of ours: short, harmless, and keeping to itself.
+pub fn name(text: &str, letters_max: usize) -> String {
+    isolated(&plain(text, letters_max))
+}
+
+/// The same in quotation marks, which turn with it.
+pub fn quoted(text: &str, letters_max: usize) -> String {
+    isolated(&format!("\u{201c}{}\u{201d}", plain(text, letters_max)))
+}
+
 fn is_right_to_left(letter: char) -> bool {
     matches!(letter as u32,
         0x590..=0x8FF | 0x200F | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFC | 0x10800..=0x10FFF | 0x1E800..=0x1EFFF)

@@ -66,7 +66,7 @@ fn minority(facts: &TopicFacts, claim: &Claim) -> Option<String> {
     } else {
         String::new()
     };
-    (others > hits).then(|| format!("Of most it does not hold: {others} of the {all}{suffix}."))
+    (others > hits).then(|| format!("It does not hold for most: {others} of the {all}{suffix}."))
 }
 
 fn one_account(facts: &TopicFacts, rule: &str) -> Option<String> {
@@ -152,7 +152,7 @@ mod tests {
         };
         assert_eq!(
             sentences(&facts, "how_to", &claim(9)),
-            ["Of most it does not hold: 15 of the 24."]
+            ["It does not hold for most: 15 of the 24."]
         );
         assert!(sentences(&facts, "how_to", &claim(12)).is_empty());
     }

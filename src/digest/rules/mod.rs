@@ -182,10 +182,8 @@ impl Claim {
             return None;
         }
         Some(match pair.elsewhere.all {
-            0 => format!("Chance taken off, that is at least {low} %."),
-            _ => format!(
-                "Chance taken off, that is at least {low} %, against {elsewhere} % elsewhere."
-            ),
+            0 => format!("Allowing for chance, at least {low} %."),
+            _ => format!("Allowing for chance, at least {low} %; elsewhere {elsewhere} %."),
         })
     }
 }
@@ -220,7 +218,7 @@ mod tests {
         assert_eq!(
             suggestion.evidence,
             [
-                "Chance taken off, that is at least 46 %.",
+                "Allowing for chance, at least 46 %.",
                 "12 of 24 conversations were reopened; of all others, 10 of 176."
             ]
         );

@@ -367,7 +367,7 @@ pub fn hostile(words: &str) -> Digest {
 fn answer_links(digest: &Digest) -> AnswerLinks {
     let link = |kind| AnswerLink {
         kind,
-        words: "Decide on the suggestion",
+        words: "Not what I hear",
         url: format!("{}/a/{}", super::BASE, "x".repeat(160)),
     };
     let topics = digest.items.iter().map(|item| item.topic_id.clone());
