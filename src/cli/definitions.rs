@@ -8,9 +8,11 @@ use super::output::print_json;
 use crate::clock;
 use crate::config::Config;
 use crate::model::{Cadence, Fact, OfficialReport, Window};
+use crate::reconcile::causes::SOURCE_INCOMPLETE;
 use crate::reconcile::{
     self, Chosen, Comparison, Definition, Difference, Official, Reading, Search, Unit,
 };
+use crate::steps::{Coverage, Gap, no_list};
 use crate::store::Store;
 
 /// Which report.
@@ -130,14 +132,26 @@ impl Loaded {
 }
 
 impl Loaded {
-    fn comparison(&self, window: &Window, definition: &Definition, config: &Config) -> Comparison {
+    fn comparison(
+        &self,
+        window: &Window,
+        definition: &Definition,
+        config: &Config,
+        is_incomplete: bool,
+    ) -> Comparison {
         let rows = self.report.of_window(&window.key);
         let official = Official {
             rows: &rows,
             definition,
             made_at: self.reading.imported_at.get(&window.key).copied(),
         };
-        reconcile::compare(&self.facts, &official, window, &config.calendar, false)
+        reconcile::compare(
+            &self.facts,
+            &official,
+            window,
+            &config.calendar,
+            is_incomplete,
+        )
     }
 }
 
@@ -234,7 +248,10 @@ pub async fn explain(
                 args.window
             ))
         })?;
-    let comparison = loaded.comparison(&window, &chosen.fit().definition, config);
+    let coverage = Coverage::load(store, config).await?;
+    let is_incomplete = coverage.is_incomplete(&window);
+    let definition = &chosen.fit().definition;
+    let comparison = loaded.comparison(&window, definition, config, is_incomplete);
     let total = comparison.total();
     let category = args.category.as_deref();
     let lines: Vec<_> = comparison
@@ -254,12 +271,18 @@ pub async fn explain(
         .as_deref()
         .or(Some(crate::model::ReportRow::TOTAL));
     let units: Vec<_> = comparison.listed(listed, args.cause.as_deref()).collect();
+    let cause = args.cause.as_deref();
+    let gaps = match cause {
+        Some(SOURCE_INCOMPLETE) => coverage.gaps(store, &window).await?,
+        _ => Vec::new(),
+    };
     if json {
         return print_json(&serde_json::json!({
             "report": loaded.report.name, "window": window.key,
             "definition": chosen.fit().description,
             "lines": lines.into_iter().map(line_json).collect::<Vec<_>>(),
             "conversations": units.into_iter().map(unit_json).collect::<Vec<_>>(),
+            "no_list": cause.and_then(no_list), "gaps": gaps,
         }));
     }
     println!("{}: {}", window.key, chosen.fit().description);
@@ -270,7 +293,21 @@ pub async fn explain(
             println!("{:+} {}  {line}", unit.sign, unit.key);
         }
     }
+    cause
+        .and_then(no_list)
+        .iter()
+        .for_each(|why| println!("{why}"));
+    print_gaps(&gaps, config);
     Ok(())
+}
+
+fn print_gaps(gaps: &[Gap], config: &Config) {
+    for gap in gaps {
+        println!("- {}", gap.sentence(config.calendar.zone));
+        for (id, reason) in &gap.records {
+            println!("    {id}: {reason}");
+        }
+    }
 }
 
 fn print_line(line: &Difference) {

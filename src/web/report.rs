@@ -15,6 +15,7 @@ use super::{templates, views};
 use crate::app::App;
 use crate::model::{Cadence, ConversationKey, Fact, OfficialReport, ReportRow, Window};
 use crate::reconcile::{self, Chosen, Comparison, Difference, Official, Reading, Search, causes};
+use crate::steps::{Coverage, Gap, no_list};
 
 /// Conversations on one page.
 const TICKETS_MAX: usize = 500;
@@ -68,7 +69,6 @@ struct CauseView {
     conversations: i64,
     more: u64,
     fewer: u64,
-    is_listed: bool,
 }
 
 #[derive(Serialize)]
@@ -91,9 +91,20 @@ struct ListView {
     category: Option<String>,
     cause: String,
     phrase: &'static str,
+    /// Why there are none, where the cause has none by its nature.
+    no_list: Option<&'static str>,
+    /// What is known to be missing, where a source is incomplete.
+    gaps: Vec<GapView>,
     /// Every one, with +1 where only the report counts it, -1 where only we do, 0 where we count it.
     conversations: Vec<(ConversationKey, i8)>,
     tickets: Vec<views::Ticket>,
+}
+
+#[derive(Serialize)]
+struct GapView {
+    sentence: String,
+    #[serde(flatten)]
+    gap: Gap,
 }
 
 /// `GET /report/{cadence}?window=…&category=…&cause=…`
@@ -107,7 +118,7 @@ pub async fn page(
     let view = minijinja::Value::from(Serde(&view));
     Ok(Html(templates::page(
         "report.html",
-        context! { title, view },
+        context! { title, view, total_line => ReportRow::TOTAL },
     )?))
 }
 
@@ -148,11 +159,25 @@ async fn view(app: &Arc<App>, cadence: &str, query: ReportQuery) -> Result<Repor
         .into_iter()
         .map(|topic| (topic.id.0, topic.label))
         .collect();
-    let (shared, asked) = (app.clone(), query.clone());
+    let coverage = Coverage::load(&app.store, &app.config).await?;
+    let (shared, asked, known) = (app.clone(), query.clone(), coverage.clone());
     let laid = tokio::task::spawn_blocking(move || {
-        Laid::of(&shared, &report, &reading, &facts, &labels, &asked)
+        let of = (&report, &reading, &known);
+        Laid::of(&shared, of, &facts, &labels, &asked)
     });
-    let (mut view, keys) = laid.await.map_err(anyhow::Error::from)??;
+    let (mut view, window, keys) = laid.await.map_err(anyhow::Error::from)??;
+    if let Some(list) = &mut view.chosen
+        && list.cause == causes::SOURCE_INCOMPLETE
+    {
+        let gaps = coverage.gaps(&app.store, &window).await?.into_iter();
+        let sentence = |gap: &Gap| gap.sentence(app.config.calendar.zone);
+        list.gaps = gaps
+            .map(|gap| GapView {
+                sentence: sentence(&gap),
+                gap,
+            })
+            .collect();
+    }
     if let (Some(list), Some(keys)) = (&mut view.chosen, keys) {
         let first: Vec<ConversationKey> = keys
             .iter()
@@ -184,12 +209,11 @@ struct Laid<'a> {
 impl<'a> Laid<'a> {
     fn of(
         app: &App,
-        report: &OfficialReport,
-        reading: &Reading,
+        (report, reading, coverage): (&OfficialReport, &Reading, &Coverage),
         facts: &'a [Fact],
         labels: &'a BTreeMap<String, String>,
         query: &ReportQuery,
-    ) -> Result<(ReportView, Option<Keys>), Failure> {
+    ) -> Result<(ReportView, Window, Option<Keys>), Failure> {
         let calendar = &app.config.calendar;
         let search = Search {
             report,
@@ -216,7 +240,13 @@ impl<'a> Laid<'a> {
         let laid = Laid {
             facts,
             labels,
-            comparison: reconcile::compare(facts, &official, &window, calendar, false),
+            comparison: reconcile::compare(
+                facts,
+                &official,
+                &window,
+                calendar,
+                coverage.is_incomplete(&window),
+            ),
             rows: reconcile::table(facts, &window),
             is_one_line: lines.iter().all(ReportRow::is_total),
             window,
@@ -225,7 +255,8 @@ impl<'a> Laid<'a> {
             .cause
             .as_ref()
             .map(|cause| laid.keys(query.category.as_deref(), cause));
-        Ok((laid.view(report, &chosen, query), keys))
+        let view = laid.view(report, &chosen, query);
+        Ok((view, laid.window, keys))
     }
 
     fn view(&self, report: &OfficialReport, chosen: &Chosen, query: &ReportQuery) -> ReportView {
@@ -237,6 +268,8 @@ impl<'a> Laid<'a> {
                 known_phrase(cause)
             },
             cause: cause.clone(),
+            no_list: no_list(cause),
+            gaps: Vec::new(),
             conversations: Vec::new(),
             tickets: Vec::new(),
         };
@@ -291,8 +324,6 @@ impl<'a> Laid<'a> {
                     conversations: part.net(),
                     more: part.more,
                     fewer: part.fewer,
-                    is_listed: ![causes::UNEXPLAINED, causes::SOURCE_INCOMPLETE]
-                        .contains(&part.cause),
                 })
                 .collect(),
             topics: shares(topics, |id| self.label(id)),

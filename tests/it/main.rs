@@ -5,6 +5,7 @@
 mod answers;
 mod backfill;
 mod boilerplate;
+mod causes;
 mod commands;
 mod connectors;
 mod contract;
