@@ -19,6 +19,7 @@ use crate::reconcile::Reading;
 use crate::store::{Closed, ClosedWindow, Closing, Origin};
 
 use super::compute::{compute, rows, snapshot_around, with_attributes};
+use super::heard::{TeamPart, heard};
 
 /// How many earlier windows are looked through for late arrivals.
 const REVISED_WINDOWS: u32 = 4;
@@ -65,7 +66,8 @@ async fn count_and_close(
     let seen = Seen {
         from,
         facts_from,
-        heard: super::heard::heard(app, window, is_newest).await?,
+        heard: heard(app, window, is_newest, None).await?,
+        is_newest,
         decisions,
         snapshot,
         as_of,
@@ -117,6 +119,7 @@ struct Seen<'a> {
     decisions: Vec<Decision>,
     snapshot: Snapshot,
     heard: Heard,
+    is_newest: bool,
     as_of: i64,
     incomplete: &'a [SourceId],
     now: DateTime<Utc>,
@@ -180,6 +183,17 @@ async fn freeze(
     let muted = topics.iter().map(|topic| &topic.id);
     let muted = muted.filter(|id| edited.is_muted(id)).cloned().collect();
     let team_name = team.as_ref().map_or("", |team| team.name.as_str());
+    let heard = match &team {
+        None => seen.heard.clone(),
+        Some(_) => {
+            let part = TeamPart {
+                name: team_name,
+                facts,
+                from: seen.facts_from,
+            };
+            heard(app, window, seen.is_newest, Some(part)).await?
+        }
+    };
     let reports = app.store.reports(window.cadence).await?;
     let report = newest_with(app, reports, window, from);
     let reading = reading_of(app, report.as_ref()).await?;
@@ -196,7 +210,7 @@ async fn freeze(
         said: said(app, window, team_name).await?,
         decisions: seen.decisions.clone(),
         incomplete_sources: seen.incomplete.iter().map(ToString::to_string).collect(),
-        heard: seen.heard.clone(),
+        heard,
         config: config.digest.clone(),
         team,
     })

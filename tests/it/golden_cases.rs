@@ -5,14 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use groundswell::answers::heard::Reason;
+use groundswell::answers::{Heard, TopicHeard};
 use groundswell::changes::{changes, first_seen};
 use groundswell::counting::count_windows;
 use groundswell::digest::render::{Format, Rendered, render};
-use groundswell::digest::{DigestConfig, Inputs, Outcome, Published, Told, compose, draft};
+use groundswell::digest::{
+    DigestConfig, Inputs, Only, Outcome, Published, Team, Told, compose, draft,
+};
 use groundswell::ingest::{IngestConfig, prepare};
 use groundswell::model::{
-    Author, Cadence, Conversation, ConversationKey, Digest, Fact, Kind, Message, State, Stored,
-    Term, Text, Topic, TopicId, TopicStatus, Visibility,
+    AskedTopic, Author, Cadence, Conversation, ConversationKey, Decision, Digest, Fact, Kind,
+    Message, OfficialReport, ReportBasis, ReportRow, Said, State, Stored, SuggestionId,
+    SuggestionKind, SuggestionState, Term, Text, Topic, TopicId, TopicStatus, TrendState,
+    Visibility,
 };
 use groundswell::topics::trend::TrendParams;
 
@@ -28,6 +34,11 @@ struct Case {
     topics: Vec<Topic>,
     published: Vec<Published>,
     incomplete: Vec<String>,
+    report: Option<OfficialReport>,
+    said: Vec<Said>,
+    decisions: Vec<Decision>,
+    heard: Heard,
+    team: Option<Team>,
     /// What was cleaned before: the same words come often.
     prepared: BTreeMap<String, Stored>,
 }
@@ -100,10 +111,14 @@ impl Case {
 
     fn run(&self) -> Outcome {
         let (calendar, week) = (calendar(), week());
+        let own = match &self.team {
+            Some(team) => team.only.part(&self.facts),
+            None => self.facts.clone(),
+        };
         let first = self.facts.iter().map(|fact| fact.created_at).min();
         let first = first.unwrap_or(week.start);
         let windows = count_windows(
-            &self.facts,
+            &own,
             &calendar,
             Cadence::Weekly,
             first,
@@ -118,15 +133,15 @@ impl Case {
             topics: &self.topics,
             muted: &BTreeSet::new(),
             changes: &changes,
-            report: None,
+            report: self.report.as_ref(),
             reading: &groundswell::reconcile::Reading::default(),
             published: &self.published,
-            said: &[],
-            decisions: &[],
+            said: &self.said,
+            decisions: &self.decisions,
             incomplete_sources: &self.incomplete,
-            heard: &groundswell::answers::Heard::default(),
+            heard: &self.heard,
             config: &DigestConfig::default(),
-            team: None,
+            team: self.team.as_ref(),
         });
         compose(&draft, &self.stored)
     }
@@ -356,6 +371,144 @@ fn words_from_right_to_left_and_emoji_are_read_as_they_are_written() {
     ] {
         assert!(text(&digest, format).contains("👩‍👩‍👧"), "{format:?}");
     }
+}
+
+/// The suggestion of a topic in an earlier week, and what somebody decided of it.
+fn decided(case: &mut Case, topic: &str, label: &str, weeks_ago: i64, state: SuggestionState) {
+    let end = week().end - TimeDelta::weeks(weeks_ago);
+    let suggestion = SuggestionId(format!("{topic}.rising.2026-W{:02}", 13 - weeks_ago));
+    case.said.push(Said {
+        suggestion: suggestion.clone(),
+        topic: TopicId::from(topic),
+        label: label.to_owned(),
+        rule: "rising".to_owned(),
+        kind: SuggestionKind::Product,
+        owner: "product team".to_owned(),
+        sentence: "It rises.".to_owned(),
+        cadence: Cadence::Weekly,
+        window: format!("2026-W{:02}", 13 - weeks_ago),
+        end,
+        trend: TrendState::Rising,
+        findings: Vec::new(),
+        conversations: 9,
+    });
+    case.decisions.push(Decision {
+        number: case.decisions.len() as i64 + 1,
+        at: end + TimeDelta::hours(30),
+        by: "Ada".to_owned(),
+        suggestion,
+        state,
+        note: "The valve of series B is out of stock.".to_owned(),
+    });
+}
+
+/// What the team's readers said: of the leak, and what they asked for.
+fn said_by_the_team() -> Heard {
+    let leak = TopicHeard {
+        confirmed: 3,
+        disputed: 1,
+        newly_confirmed: 2,
+        newly_disputed: 1,
+        reasons: vec![Reason("only with valves of series B".to_owned())],
+        pins: Vec::new(),
+    };
+    Heard {
+        through: 7,
+        topics: [(TopicId::from("leak"), leak)].into(),
+        asked: vec![AskedTopic {
+            number: 5,
+            name: "smell of gas".to_owned(),
+            query: "smell OR odour".to_owned(),
+            conversations: 4,
+            customers: 4,
+            course: [("2026-W11", 2), ("2026-W12", 3), ("2026-W13", 4)]
+                .map(|(window, count)| (window.to_owned(), count))
+                .to_vec(),
+            is_new: true,
+        }],
+        withdrawn: 1,
+    }
+}
+
+/// A team whose region has three of four leaks, with everything that a digest can tell.
+fn of_the_south() -> Case {
+    let mut case = usual();
+    case.topic("leak", "leaking valve", &["leaks", "valve"]);
+    case.topic("cold", "cold radiators", &["cold", "radiators"]);
+    leak(&mut case, 0, 16);
+    for back in 0..9 {
+        let words = "All radiators are cold since the update to 4.2.0, nobody calls back.";
+        case.week_of(back, if back < 2 { 6 } else { 14 }, "cold", words);
+    }
+    // Three of four leaks are in the south, and every second conversation else.
+    for (place, fact) in case.facts.iter_mut().enumerate() {
+        let is_leak = fact.state == about("leak");
+        let is_south = if is_leak {
+            place % 4 > 0
+        } else {
+            place % 2 > 0
+        };
+        let region = if is_south { "South" } else { "North" };
+        fact.attributes
+            .insert("region".to_owned(), region.to_owned());
+        fact.category = Some(if is_leak { "Other" } else { "Heating" }.to_owned());
+    }
+    let row = |category: &str, count| ReportRow {
+        window: week().key,
+        category: Some(category.to_owned()),
+        count,
+    };
+    case.report = Some(OfficialReport {
+        name: "service-week.csv".to_owned(),
+        cadence: Cadence::Weekly,
+        basis: ReportBasis::Opened,
+        metric: String::new(),
+        zone: None,
+        rows: vec![row("Heating", 40), row("Other", 18)],
+    });
+    case.published = vec![Published {
+        window: "2026-W12".to_owned(),
+        conversations: 19,
+        told_at: week().start + TimeDelta::hours(7),
+        topics: Vec::new(),
+    }];
+    decided(
+        &mut case,
+        "cold",
+        "cold radiators",
+        2,
+        SuggestionState::Done,
+    );
+    decided(
+        &mut case,
+        "bill",
+        "invoice, copy",
+        1,
+        SuggestionState::Rejected,
+    );
+    case.heard = said_by_the_team();
+    case.team = Some(Team {
+        name: "south".to_owned(),
+        only: Only {
+            attributes: [("region".to_owned(), ["south".to_owned()].into())].into(),
+            ..Only::default()
+        },
+    });
+    case
+}
+
+#[test]
+fn a_team_reads_its_numbers_beside_the_companys() {
+    let digest = of_the_south().digest();
+    let side = digest.team.as_ref().unwrap();
+    let counted = digest.totals.assigned + digest.totals.unassigned;
+    assert!(counted < side.conversations, "{counted} of {side:?}");
+    let item = &digest.items[0];
+    assert!(item.conversations < item.company.unwrap());
+    assert_eq!(digest.follow_up.watched.len(), 1, "{:?}", digest.follow_up);
+    look("team", &Outcome::Digest(Box::new(digest.clone())));
+    insta::assert_snapshot!("team_mail", text(&digest, Format::Mail));
+    insta::assert_snapshot!("team_slack", text(&digest, Format::Slack));
 }
 
 /// Everything that some target would read as a sign.

@@ -1,12 +1,15 @@
 //! A team gets a digest of its own: its numbers beside the company's, its own threshold, stored and verified like the others.
 
+use groundswell::answers::{Given, Via};
 use groundswell::app::App;
+use groundswell::clock;
 use groundswell::config::Config;
 use groundswell::digest::render::{Format, Rendered, render};
-use groundswell::model::{Cadence, DigestId};
+use groundswell::model::{Cadence, Digest, DigestId};
 use groundswell::steps;
 use serde_json::Value;
 
+use crate::answers::{again, digest};
 use crate::support::{Row, jsonl, loud_week};
 
 const TEAMS: &str = "
@@ -152,6 +155,74 @@ async fn a_teams_digest_is_verified_also_when_its_conversations_moved_away_since
     std::fs::write(folder.path().join("desk.jsonl"), jsonl(&rows)).unwrap();
     app.tick("2026-03-30T14:00:00Z".parse().unwrap()).await;
     check().await;
+}
+
+#[tokio::test]
+async fn a_team_is_told_what_was_said_to_its_own_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = rows();
+    let text = TEAMS.replace("[digest]\n", "[digest]\nremind_after = 1\n");
+    std::fs::write(folder.path().join("desk.jsonl"), jsonl(&rows)).unwrap();
+    let config = Config::parse(&text, folder.path().to_owned(), [].into()).unwrap();
+    let app = App::open(config).await.unwrap();
+    app.tick("2026-03-30T12:00:00Z".parse().unwrap()).await;
+    let (south, company) = ("weekly-2026-W13-south", "weekly-2026-W13");
+    let week = digest(&app, south).await;
+    let topic = week.items[0].topic_id.to_string();
+    let say = async |by: &str, digest: &str, change: fn(&mut Given)| {
+        let mut given = Given {
+            kind: "confirm".to_owned(),
+            by: by.to_owned(),
+            digest: digest.to_owned(),
+            topic: topic.clone(),
+            ..Given::default()
+        };
+        change(&mut given);
+        let said = given.check(Via::Page, true).unwrap();
+        let kept = steps::answer(&app.store, &app.config, &said, clock::now()).await;
+        kept.unwrap().unwrap();
+    };
+    // Ada of the south hears it; Bo and Cy answer the company's digest, Dee the topic's page.
+    say("Ada", south, |_| {}).await;
+    for by in ["Bo", "Cy"] {
+        say(by, company, |given| given.kind = "dispute".to_owned()).await;
+    }
+    say("Dee", "", |_| {}).await;
+    say("Ada", "", |given| {
+        given.kind = "ask".to_owned();
+        (given.name, given.query) = ("all".to_owned(), "ice OR router OR strainer".to_owned());
+    })
+    .await;
+    let mut next = again(1);
+    for (place, row) in next.iter_mut().enumerate() {
+        let region = if place % 6 > 0 { "South" } else { "North" };
+        row.insert("region".to_owned(), Value::from(region));
+    }
+    std::fs::write(
+        folder.path().join("desk.jsonl"),
+        jsonl(&[rows, next].concat()),
+    )
+    .unwrap();
+    app.tick("2026-04-06T12:00:00Z".parse().unwrap()).await;
+    let tally = |digest: &Digest| {
+        let told = digest.answered.topics.iter();
+        told.map(|one| (one.confirmed, one.disputed))
+            .collect::<Vec<_>>()
+    };
+    let of_company = digest(&app, "weekly-2026-W14").await;
+    let of_south = digest(&app, "weekly-2026-W14-south").await;
+    assert_eq!(tally(&of_company), [(2, 2)]);
+    assert_eq!(tally(&of_south), [(2, 0)]);
+    // What was asked for is counted among the team's conversations.
+    let (all, own) = (&of_company.answered.asked[0], &of_south.answered.asked[0]);
+    assert!(
+        own.conversations > 0 && own.conversations < all.conversations,
+        "{own:?} {all:?}"
+    );
+    assert_eq!(own.course.last().unwrap().1, own.conversations);
+    for verdict in steps::verify_all(&app.store).await.unwrap() {
+        assert!(verdict.fits, "{verdict:?}");
+    }
 }
 
 #[test]
