@@ -17,6 +17,7 @@ use crate::schedule;
 use crate::search::SearchIndex;
 use crate::steps;
 use crate::store::{SourceProgress, Store};
+use crate::web::key;
 
 /// A longer pause that a helpdesk asks for ends the command; the daemon goes on after it.
 const PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(600);
@@ -217,15 +218,20 @@ pub async fn forget(args: &ForgetArgs, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies the database consistently, also while the daemon runs.
+/// Copies the database consistently, also while the daemon runs, and the key of the links that were sent.
 pub async fn backup(args: &BackupArgs, config: Config) -> anyhow::Result<()> {
-    if args.file.exists() {
-        let message = format!("{} exists; give a new file", args.file.display());
-        return Err(WrongUsage(message).into());
+    for file in [args.file.clone(), key::beside(&args.file)] {
+        if file.exists() {
+            let message = format!("{} exists; give a new file", file.display());
+            return Err(WrongUsage(message).into());
+        }
     }
     let store = Store::open_shared(&location(&config)).await?;
     store.backup(&args.file).await?;
     println!("copied to {}", args.file.display());
+    if let Some(key) = key::back_up(&config, &args.file)? {
+        println!("the key of answer links to {}", key.display());
+    }
     Ok(())
 }
 

@@ -302,7 +302,9 @@ impl Store {
     pub async fn backup(&self, to: &Path) -> anyhow::Result<()> {
         let shown = to.display();
         if self.inner.dialect == Dialect::Postgres {
-            bail!("a PostgreSQL database is backed up with pg_dump");
+            bail!(
+                "a PostgreSQL database is backed up with pg_dump; keep link.key of the data folder with it, if there is one"
+            );
         }
         if to.exists() {
             bail!("{shown} exists already; choose another name for the backup");

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
@@ -39,6 +39,40 @@ pub fn load(config: &Config) -> anyhow::Result<LinkKey> {
     }
 }
 
+/// Where the key of a backup lies: beside the copy of the database.
+pub fn beside(backup: &Path) -> PathBuf {
+    let mut name = backup.as_os_str().to_owned();
+    name.push(".");
+    name.push(FILE);
+    PathBuf::from(name)
+}
+
+/// Copies the key that was made here beside a backup, for its owner alone: restored without it, every link that was sent
+/// would end. `None` where the key is configured, or none was made yet.
+pub fn back_up(config: &Config, backup: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let path = config.data_dir.join(FILE);
+    if config.web.link_key.is_some() || !path.exists() {
+        return Ok(None);
+    }
+    let copy = beside(backup);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    write_new(&copy, &text).with_context(|| format!("{} cannot be written", copy.display()))?;
+    Ok(Some(copy))
+}
+
+/// A new file that only its owner may read, on the disk when this returns.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 /// Writes a new key beside its place and moves it there whole: a power cut leaves no half of one.
 fn make(folder: &Path, path: &Path) -> anyhow::Result<String> {
     let mut bytes = [0; KEY_BYTES];
@@ -51,14 +85,7 @@ fn make(folder: &Path, path: &Path) -> anyhow::Result<String> {
     if part.exists() {
         std::fs::remove_file(&part)?;
     }
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(format!("{key}\n").as_bytes())?;
-    file.sync_all()?;
+    write_new(&part, &format!("{key}\n"))?;
     std::fs::rename(&part, path)?;
     Ok(key)
 }
@@ -87,6 +114,27 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         let other = super::tests::config(other.path(), "data_dir = 'data'");
         assert_ne!(load(&other).unwrap().form_token(1), first);
+    }
+
+    #[test]
+    fn a_backup_has_the_key_unless_it_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("copy.db");
+        let made = config(folder.path(), "data_dir = 'data'");
+        assert_eq!(back_up(&made, &file).unwrap(), None, "none was made yet");
+        let key = load(&made).unwrap().form_token(1);
+        let copy = back_up(&made, &file).unwrap().unwrap();
+        assert_eq!(copy, folder.path().join("copy.db.link.key"));
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(back_up(&made, &file).is_err(), "nothing is overwritten");
+        let restored = config(folder.path(), "data_dir = 'restored'");
+        std::fs::create_dir(folder.path().join("restored")).unwrap();
+        std::fs::rename(copy, folder.path().join("restored").join(FILE)).unwrap();
+        assert_eq!(load(&restored).unwrap().form_token(1), key);
+        let text = "data_dir = 'data'\n[web]\nlink_key_env = 'KEY'";
+        let configured = config(folder.path(), text);
+        assert_eq!(back_up(&configured, &file).unwrap(), None);
     }
 
     #[test]

@@ -434,7 +434,10 @@ async fn the_commands_work_beside_a_daemon_and_after_it() {
         "{doctor}"
     );
     let out = done(&path, &["backup", "copy.db"]);
-    assert_eq!(out, "copied to copy.db\n");
+    assert_eq!(
+        out,
+        "copied to copy.db\nthe key of answer links to copy.db.link.key\n"
+    );
     assert_one_sentence(
         &groundswell(&path, &["backup", "copy.db"]),
         2,
