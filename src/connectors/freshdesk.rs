@@ -156,11 +156,11 @@ impl System for Freshdesk {
             pages_max: Some(PAGES_MAX),
             ..Stream::new("tickets", Follow::Since, Paging::LinkHeader, "")
         };
-        vec![
-            tickets,
-            Stream::new("deleted", removed.clone(), Paging::LinkHeader, ""),
-            Stream::new("spam", removed, Paging::LinkHeader, ""),
-        ]
+        let gone = |name| Stream {
+            is_daily: true,
+            ..Stream::new(name, removed.clone(), Paging::LinkHeader, "")
+        };
+        vec![tickets, gone("deleted"), gone("spam")]
     }
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {

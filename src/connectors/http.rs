@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
@@ -23,17 +22,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Redirects within the same host.
 const REDIRECTS_MAX: usize = 3;
-
-/// How a request says who asks.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    /// `Authorization: Bearer …`.
-    Bearer(SecretString),
-    /// User and password.
-    Basic(String, SecretString),
-    /// `Authorization: token …`, as Request Tracker wants it.
-    Token(SecretString),
-}
 
 /// Limits of one source's requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,33 +130,6 @@ impl Client {
     /// Makes requests; each goes through `exchange`.
     pub(super) fn http(&self) -> &reqwest::Client {
         &self.http
-    }
-
-    /// The next page's address out of an answer: only its path and query count, and its host must be ours.
-    pub fn next_url(&self, text: &str) -> Result<Url, PullError> {
-        let strange = || PullError::Malformed("the address of the next page is not one".into());
-        let next = self.base.join(text).map_err(|_| strange())?;
-        if next.host_str() != self.base.host_str() {
-            let reason = "the address of the next page is on another host".to_owned();
-            return Err(PullError::Malformed(reason));
-        }
-        let mut url = self.base.clone();
-        url.set_path(next.path());
-        url.set_query(next.query());
-        Ok(url)
-    }
-
-    /// GET, as JSON. `right` says what the credentials need for it.
-    pub async fn get(
-        &self,
-        url: Url,
-        auth: &Auth,
-        right: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Value, Failure> {
-        let request = authorised(self.http.get(url), auth);
-        self.send(request.header("Accept", "application/json"), right, now)
-            .await
     }
 
     /// POST of a form without credentials of its own, as JSON: how tokens are fetched.
@@ -357,23 +318,6 @@ impl Client {
     }
 }
 
-fn authorised(request: RequestBuilder, auth: &Auth) -> RequestBuilder {
-    match auth {
-        Auth::Bearer(token) => request.bearer_auth(token.expose_secret()),
-        Auth::Basic(user, password) => request.basic_auth(user, Some(password.expose_secret())),
-        Auth::Token(token) => {
-            let value = format!("token {}", token.expose_secret());
-            match reqwest::header::HeaderValue::from_str(&value) {
-                Ok(mut value) => {
-                    value.set_sensitive(true);
-                    request.header("Authorization", value)
-                }
-                Err(_) => request,
-            }
-        }
-    }
-}
-
 /// The innermost cause: "connection refused", without addresses or bodies.
 fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -413,27 +357,6 @@ mod tests {
             url.as_str(),
             "https://desk.test/rt/REST/2.0/tickets?query=id+%3E+3+%26+x"
         );
-    }
-
-    #[test]
-    fn a_next_page_is_never_on_another_host() {
-        let client = client("https://desk.test/api");
-        let next = |text| client.next_url(text).map(String::from);
-        assert_eq!(
-            next("https://desk.test/api/x?page=2").unwrap(),
-            "https://desk.test/api/x?page=2"
-        );
-        assert_eq!(
-            next("http://desk.test/api/x").unwrap(),
-            "https://desk.test/api/x"
-        );
-        assert_eq!(
-            next("/api/x?page=2").unwrap(),
-            "https://desk.test/api/x?page=2"
-        );
-        assert!(next("https://evil.test/api/x").is_err());
-        assert!(next("//evil.test/x").is_err());
-        assert!(next("https://desk.test@evil.test/x").is_err());
     }
 
     #[test]

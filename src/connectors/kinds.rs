@@ -60,26 +60,11 @@ const IMAP: &[Setting] = &[
     Setting::optional("start", START),
 ];
 
-const REQUEST_TRACKER: &[Setting] = &[
-    Setting::needed("url", "the address, such as https://rt.example.com"),
-    Setting::secret("token", "an auth token of a user who sees the queues"),
-    Setting {
-        is_optional: true,
-        ..Setting::list(
-            "queues",
-            "the queues; all that the token sees when left out",
-        )
-    },
-    Setting::optional("category_field", CATEGORY),
-    Setting::optional("start", START),
-];
-
 /// All kinds, by name.
 pub fn all() -> Vec<Known> {
     let own = [
         ("files", "JSONL and CSV files", FILES),
         ("imap", "A shared mailbox over IMAP", IMAP),
-        ("request_tracker", "Request Tracker 5", REQUEST_TRACKER),
     ];
     let own = own.into_iter().map(|(name, title, settings)| Known {
         name,

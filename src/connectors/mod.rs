@@ -1,7 +1,7 @@
 //! Helpdesks and call systems in. A connector speaks one system's API and says *what*; it never
 //! sleeps, retries or stores. `ingest` decides *how*: when to try again, what to keep.
 //!
-//! One more connector is one more file, and three lines here: `mod`, a variant, an arm in `build`.
+//! One more system of the pull engine is one more file, and two lines here: `mod`, and its entry in `SYSTEMS`.
 
 mod adf;
 pub mod aircall;
@@ -187,8 +187,6 @@ pub enum SourceKind {
     Files(file::FilesConfig),
     /// A shared mailbox over IMAP.
     Imap(Box<imap::ImapConfig>),
-    /// Request Tracker 5.
-    RequestTracker(Box<request_tracker::RequestTrackerConfig>),
     /// One that the pull engine drives.
     System(Arc<dyn engine::System>),
 }
@@ -208,6 +206,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
     &intercom::KIND,
     &jira::KIND,
     &redmine::KIND,
+    &request_tracker::KIND,
     &salesforce::KIND,
     &servicenow::KIND,
     &zammad::KIND,
@@ -217,10 +216,7 @@ pub const SYSTEMS: &[&engine::Kind] = &[
 /// The names of the kinds, as the configuration has them.
 fn kinds() -> Vec<&'static str> {
     let systems = SYSTEMS.iter().map(|kind| kind.name);
-    let mut names: Vec<_> = ["files", "imap", "request_tracker"]
-        .into_iter()
-        .chain(systems)
-        .collect();
+    let mut names: Vec<_> = ["files", "imap"].into_iter().chain(systems).collect();
     names.sort_unstable();
     names
 }
@@ -247,10 +243,6 @@ impl SourceConfig {
         let kind = match kind_name.as_str() {
             "files" => SourceKind::Files(file::FilesConfig::read(&mut section)),
             "imap" => SourceKind::Imap(Box::new(imap::ImapConfig::read(&mut section, zone))),
-            "request_tracker" => {
-                let config = request_tracker::RequestTrackerConfig::read(&mut section, zone);
-                SourceKind::RequestTracker(Box::new(config))
-            }
             other => match SYSTEMS.iter().find(|known| known.name == other) {
                 Some(known) => {
                     let source = SourceId(id.clone());
@@ -289,10 +281,6 @@ pub fn build(
     let source = config.id.clone();
     Ok(match &config.kind {
         SourceKind::Imap(config) => Box::new(imap::Imap::new(source, config.as_ref().clone())?),
-        SourceKind::RequestTracker(tracker) => Box::new(request_tracker::RequestTracker::new(
-            source,
-            tracker.as_ref().clone(),
-        )?),
         SourceKind::System(system) => Box::new(engine::Engine::new(system.clone(), vault)?),
         SourceKind::Files(files) => {
             Box::new(file::Files::new(source, files.clone(), calendar.zone))
@@ -394,11 +382,15 @@ mod tests {
         let mut default = imap::ImapConfig::new("imap.example.com", "support@example.com", login);
         default.reading.team_domains = vec!["example.com".to_owned()];
         assert_eq!(format!("{mailbox:?}"), format!("{default:?}"));
-        let SourceKind::RequestTracker(tracker) = &tracker.kind else {
+        let SourceKind::System(tracker) = &tracker.kind else {
             panic!("{tracker:?}")
         };
         let url = "https://rt.example.com".parse().unwrap();
-        let default = request_tracker::RequestTrackerConfig::new(url, "hidden".to_owned().into());
+        let credentials = request_tracker::credentials("hidden".to_owned().into());
+        let (source, usual) = (SourceId::from("rt"), &request_tracker::KIND.usual);
+        let settings = engine::Settings::new(source, url, credentials, usual);
+        let choices = request_tracker::Choices::default();
+        let default = request_tracker::RequestTracker::new(settings, choices);
         assert_eq!(format!("{tracker:?}"), format!("{default:?}"));
         let SourceKind::System(zendesk) = &zendesk.kind else {
             panic!("{zendesk:?}")

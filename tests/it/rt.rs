@@ -4,9 +4,12 @@
 //! store of its own, and compares. Other tests may write into the same server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use groundswell::connectors::request_tracker::{RequestTracker, RequestTrackerConfig};
+use chrono::{DateTime, TimeDelta, Utc};
+use groundswell::connectors::engine::{Engine, FieldPath, Settings};
+use groundswell::connectors::request_tracker::{Choices, KIND, RequestTracker, credentials};
+use groundswell::connectors::vault::Vault;
 use groundswell::connectors::{Connector as _, Cursor, PullError};
 use groundswell::ingest::{IngestConfig, PullOutcome, pull_source};
 use groundswell::model::{
@@ -120,7 +123,7 @@ fn unique() -> String {
 /// A source with a store of its own.
 struct Pulling {
     store: Store,
-    connector: RequestTracker,
+    connector: Engine,
     source: SourceId,
     _folder: TempDir,
 }
@@ -133,15 +136,11 @@ impl Pulling {
             .unwrap();
         let source = SourceId::from("rt");
         // Only what this test writes: the server may be shared, and its log long.
-        let start = Some(groundswell::clock::now() - chrono::TimeDelta::seconds(2));
-        let config = RequestTrackerConfig {
-            start,
-            ..config(server, token, per_page)
-        };
-        let connector = RequestTracker::new(source.clone(), config).unwrap();
+        let mut config = config(server, token, per_page);
+        config.settings.start = Some(groundswell::clock::now() - TimeDelta::seconds(2));
         Self {
             store,
-            connector,
+            connector: config.engine(),
             source,
             _folder: folder,
         }
@@ -159,7 +158,7 @@ impl Pulling {
             1_000,
         );
         let outcome = outcome.await.unwrap();
-        assert_eq!(outcome.failure, None);
+        assert_eq!((&outcome.failure, outcome.parked), (&None, 0));
         assert!(outcome.is_complete);
         outcome
     }
@@ -182,14 +181,33 @@ impl Pulling {
     }
 }
 
-fn config(server: &Server, token: &str, per_page: u32) -> RequestTrackerConfig {
-    RequestTrackerConfig {
-        category_field: "Category".into(),
-        tags_field: Some("Tags".into()),
-        product_field: Some("Product".into()),
-        per_page,
-        ..RequestTrackerConfig::new(server.url.parse().unwrap(), SecretString::from(token))
+/// A source as the configuration has it.
+struct Config {
+    settings: Settings,
+    choices: Choices,
+}
+
+impl Config {
+    fn engine(self) -> Engine {
+        let system = RequestTracker::new(self.settings, self.choices);
+        Engine::new(Arc::new(system), &Vault::new(std::env::temp_dir(), None)).unwrap()
     }
+}
+
+fn config(server: &Server, token: &str, per_page: u32) -> Config {
+    let (source, url) = (SourceId::from("rt"), server.url.parse().unwrap());
+    let credentials = credentials(SecretString::from(token));
+    let mut settings = Settings::new(source, url, credentials, &KIND.usual);
+    settings.category = Some(FieldPath::new("Category"));
+    settings.product = Some(FieldPath::new("Product"));
+    settings.page_records = per_page;
+    let choices = Choices {
+        tags_field: Some("Tags".into()),
+        // Small pages are tried, too: what is read again shall not be half of the test.
+        overlap: 40,
+        ..Choices::default()
+    };
+    Config { settings, choices }
 }
 
 fn texts(stored: &Stored) -> Vec<(Author, Visibility, &str)> {
@@ -344,7 +362,7 @@ async fn every_cursor_goes_on_without_loss() {
         return;
     };
     let marker = unique();
-    let start = groundswell::clock::now() - chrono::TimeDelta::seconds(2);
+    let start = groundswell::clock::now() - TimeDelta::seconds(2);
     let mut ids = Vec::new();
     for number in 0..4 {
         let id = server
@@ -360,12 +378,9 @@ async fn every_cursor_goes_on_without_loss() {
             .await;
         ids.push(id);
     }
-    let source = SourceId::from("rt");
-    let config = RequestTrackerConfig {
-        start: Some(start),
-        ..config(&server, &token, 4)
-    };
-    let connector = RequestTracker::new(source.clone(), config).unwrap();
+    let mut config = config(&server, &token, 4);
+    config.settings.start = Some(start);
+    let connector = config.engine();
     let now = groundswell::clock::now();
     let mut cursors: Vec<Option<Cursor>> = vec![None];
     let mut state = vec![BTreeMap::new()];
@@ -444,9 +459,9 @@ async fn an_attachment_larger_than_the_limit_costs_itself_only() {
         )
         .await;
     let mut config = config(&server, &token, 100);
-    config.limits.body_bytes_max = 150_000;
-    config.start = Some(groundswell::clock::now() - chrono::TimeDelta::minutes(10));
-    let connector = RequestTracker::new(SourceId::from("rt"), config).unwrap();
+    config.settings.limits.body_bytes_max = 150_000;
+    config.settings.start = Some(groundswell::clock::now() - TimeDelta::minutes(10));
+    let connector = config.engine();
     let now = groundswell::clock::now();
     let (mut known, mut cursor) = (BTreeMap::new(), None);
     loop {
@@ -485,8 +500,8 @@ async fn missing_rights_are_told() {
         }
     }
     let now: DateTime<Utc> = groundswell::clock::now();
-    let remarks = |config| {
-        let connector = RequestTracker::new(SourceId::from("rt"), config).unwrap();
+    let remarks = |config: Config| {
+        let connector = config.engine();
         async move { connector.check(now).await }
     };
     assert_eq!(
@@ -499,8 +514,8 @@ async fn missing_rights_are_told() {
         "{found:?}"
     );
     let mut other = config(&server, &token, 100);
-    other.queues = vec!["Support".into(), "Sales".into()];
-    other.category_field = "Topic".into();
+    other.choices.queues = vec!["Support".into(), "Sales".into()];
+    other.settings.category = Some(FieldPath::new("Topic"));
     let found = remarks(other).await.unwrap();
     assert!(
         found.iter().any(|one| one.contains("no queue \"Sales\"")),
@@ -529,12 +544,10 @@ async fn its_own_counts_are_what_its_search_finds() {
     };
     // A product that no other test names, as the field that the report is built on; two a page, so that paging is tried.
     let marker = unique();
-    let config = RequestTrackerConfig {
-        category_field: "Product".to_owned(),
-        official_figures: true,
-        ..config(&server, &token, 2)
-    };
-    let connector = RequestTracker::new(SourceId::from("rt"), config).unwrap();
+    let mut config = config(&server, &token, 2);
+    config.settings.category = Some(FieldPath::new("Product"));
+    config.choices.official_figures = true;
+    let connector = config.engine();
     let now = groundswell::clock::now();
     let mut ids = Vec::new();
     for number in 0..3 {
@@ -550,8 +563,8 @@ async fn its_own_counts_are_what_its_search_finds() {
     server.set(&ids[1], json!({"Status": "deleted"})).await;
     let window = |minutes: i64| Window {
         cadence: Cadence::Daily,
-        start: now - chrono::TimeDelta::minutes(1) + chrono::TimeDelta::minutes(minutes),
-        end: now + chrono::TimeDelta::minutes(9) + chrono::TimeDelta::minutes(minutes),
+        start: now - TimeDelta::minutes(1) + TimeDelta::minutes(minutes),
+        end: now + TimeDelta::minutes(9) + TimeDelta::minutes(minutes),
         key: "2026-03-02".to_owned(),
     };
     let counted = async |minutes: i64| -> Vec<(ReportBasis, i64)> {
@@ -567,4 +580,43 @@ async fn its_own_counts_are_what_its_search_finds() {
     );
     assert_eq!(counted(-30).await, []);
     assert_eq!(counted(30).await, []);
+}
+
+/// History goes by the tickets' last change, so that years of it need no log from its beginning.
+#[tokio::test]
+async fn history_gives_what_the_log_gives() {
+    let Some((server, token)) = Server::find() else {
+        return;
+    };
+    let marker = unique();
+    let start = groundswell::clock::now() - TimeDelta::seconds(2);
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let customer = format!("h{number}-{marker}@example.test");
+        let id = server.open(&customer, &marker, "it hums").await;
+        server
+            .write(&id, "correspond", "text/plain", "we come")
+            .await;
+        ids.push(id);
+    }
+    server.set(&ids[3], json!({"Status": "deleted"})).await;
+    server.set(&ids[4], json!({"MergeInto": ids[0]})).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let mut config = config(&server, &token, 2);
+    config.settings.start = Some(start);
+    let connector = config.engine();
+    let now = groundswell::clock::now();
+    let (mut known, mut cursor) = (BTreeMap::new(), None);
+    loop {
+        let page = connector.backfill(cursor.as_ref(), now, now).await.unwrap();
+        assert_eq!(page.parked, []);
+        keep(&mut known, page.records);
+        cursor = Some(page.next);
+        if page.is_last {
+            assert_eq!(page.reached, Some(start));
+            break;
+        }
+    }
+    let found: Vec<_> = ids.iter().map(|id| known.get(id).copied()).collect();
+    assert_eq!(found, [Some(4), Some(2), Some(2), None, None]);
 }

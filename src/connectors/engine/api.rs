@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::auth::{Asking, Credentials, Session};
@@ -96,6 +96,12 @@ pub struct Api<'a> {
 }
 
 impl Api<'_> {
+    /// The time of the pull by the server's clock, where that is behind ours: what it stamps later may be older than `now`.
+    pub(super) fn now_of_theirs(&self) -> DateTime<Utc> {
+        let skew_s = self.account.condition().clock_skew_s.unwrap_or(0).min(0);
+        self.now + TimeDelta::seconds(skew_s)
+    }
+
     /// One answer with its headers.
     pub async fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let account = self.account;
@@ -255,11 +261,19 @@ fn identity(row: &Value) -> String {
     json::text(row, "id").unwrap_or_else(|| row.to_string())
 }
 
-/// The vendor's limits for the plan at hand: all grow with the one that counts everything.
+/// The vendor's limits for the plan at hand: all grow with the one that counts everything. Where the vendor has none, what
+/// a person allows is the limit.
 fn scaled(rates: &[Rate], per_minute: Option<u32>) -> Vec<Rate> {
-    let general = rates.iter().find(|rate| rate.class.is_empty());
-    let Some((general, per_minute)) = general.zip(per_minute) else {
+    let Some(per_minute) = per_minute else {
         return rates.to_vec();
+    };
+    let Some(general) = rates.iter().find(|rate| rate.class.is_empty()) else {
+        let own = Rate {
+            class: "",
+            count: per_minute,
+            seconds: 60,
+        };
+        return rates.iter().copied().chain([own]).collect();
     };
     let factor =
         f64::from(per_minute) * f64::from(general.seconds) / (60.0 * f64::from(general.count));

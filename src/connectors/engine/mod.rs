@@ -7,15 +7,18 @@
 mod api;
 mod auth;
 mod budget;
+mod doubt;
 mod fields;
 mod looks;
 mod pages;
 mod paging;
 mod request;
 mod settings;
+mod slice;
 mod stream;
 mod system;
 mod walk;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,13 +37,13 @@ pub use auth::Credentials;
 pub use budget::Rate;
 pub(super) use budget::told;
 pub use fields::{FieldPath, state, word, words};
-use pages::Whole;
 pub use paging::{Paging, Place, Position};
 pub use request::Request;
 pub use settings::{Kind, Setting, Settings, Usual};
 pub use stream::{Follow, Span, Stream, Touched};
 pub use system::{Read, Seen, System};
 use walk::Walk;
+use whole::Whole;
 
 const VERSION: u32 = 1;
 
@@ -118,21 +121,20 @@ impl Engine {
         } else {
             start
         };
-        if self.streams.iter().all(|stream| {
+        if self.daily_streams().all(|stream| {
             state
                 .walks
                 .get(&stream.name)
                 .is_none_or(|walk| walk.is_done)
         }) {
             state.whole = Whole::default();
-            for stream in &self.streams {
+            for stream in self.daily_streams() {
                 let walk = state.walks.entry(stream.name.clone()).or_default();
                 walk.begin(stream, first, settings.overlap, now);
             }
         }
         let current = self
-            .streams
-            .iter()
+            .daily_streams()
             .find(|stream| !state.walks.entry(stream.name.clone()).or_default().is_done);
         let mut page = match current {
             Some(stream) => {
@@ -142,7 +144,7 @@ impl Engine {
             }
             None => Page::at(Cursor(String::new())),
         };
-        page.is_last = self.streams.iter().all(|stream| {
+        page.is_last = self.daily_streams().all(|stream| {
             state
                 .walks
                 .get(&stream.name)
@@ -154,6 +156,10 @@ impl Engine {
         }
         page.next = write(&state);
         Ok(page)
+    }
+
+    fn daily_streams(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(|stream| !stream.is_history)
     }
 
     fn has_slices(&self) -> bool {

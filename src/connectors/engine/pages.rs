@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt as _};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::walk::{SETTLED, SETTLED_MAX, Turned, Walk};
+use super::doubt::{refuse_repeated, refuse_strange};
+use super::walk::{Turned, Walk};
+use super::whole::Whole;
 use super::{Api, Engine, Follow, Read, Seen, Stream, Touched, rows_of};
 use crate::connectors::http::{Answer, Failure};
 use crate::connectors::{Cursor, Page, Parked, PullError, Skipped, Sweep, json};
-use crate::model::Record;
 
 /// Why a record is parked that was not found: the first time this may be a slip, the second time it is gone.
 const NOT_THERE: &str = "it was listed, but is not there";
@@ -57,36 +57,6 @@ impl Tally {
     }
 }
 
-/// Records that were read whole in a run, with when. A comment or a note in another list that is older than that is in
-/// what was read.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Whole(BTreeMap<String, i64>);
-
-impl Whole {
-    fn knows(&self, stream: &Stream, row: &Touched) -> bool {
-        let is_stamped = matches!(stream.follow, Follow::Since | Follow::Window { .. });
-        let read = self.0.get(&row.id).filter(|_| is_stamped);
-        read.zip(row.at)
-            .is_some_and(|(read, at)| (at + SETTLED).timestamp_micros() <= *read)
-    }
-
-    fn note(&mut self, page: &Page, now: DateTime<Utc>) {
-        for record in &page.records {
-            let Record::Conversation(conversation) = record else {
-                continue;
-            };
-            if self.0.len() < SETTLED_MAX {
-                let id = conversation.key.id.clone();
-                self.0.insert(id, now.timestamp_micros());
-            }
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 impl Engine {
     /// One page of a list with its records, and the walk behind it.
     pub(super) async fn page(
@@ -115,13 +85,7 @@ impl Engine {
             let reason = format!("{}: the page repeats, it leads back to itself", stream.name);
             return Err(PullError::Malformed(reason));
         }
-        if stream.follow == Follow::Since && is_older(&touched, walk.span(api.now).from) {
-            let reason = format!(
-                "{}: the page repeats, its rows are older than asked for",
-                stream.name
-            );
-            return Err(PullError::Transient(reason));
-        }
+        refuse_repeated(stream, &touched, &walk.span(api.now), end)?;
         if stream.is_sweep() {
             page.sweep =
                 Some(self.swept(stream, &touched, walk.started_at(api.now), next.is_none()));
@@ -146,7 +110,7 @@ impl Engine {
                 )
             });
             self.read_all(api, reads.collect(), &mut page).await?;
-            whole.note(&page, api.now);
+            whole.note(&page, api.now_of_theirs());
         }
         let parked: Vec<String> = page.parked.iter().map(|one| one.id.clone()).collect();
         let rows: Vec<Touched> = touched.into_iter().map(|(row, _)| row).collect();
@@ -168,6 +132,8 @@ impl Engine {
         stream: &Stream,
         walk: &mut Walk,
     ) -> Result<Option<Answer>, PullError> {
+        let prepared = self.system.prepare(api, stream).await;
+        prepared.map_err(|failure| self.account.pull_error(failure))?;
         let span = walk.span(api.now);
         let request = self.system.list(stream, &span);
         let request = stream.paging.apply(request, walk.position());
@@ -352,28 +318,6 @@ impl Engine {
         page.gone = gone.into_iter().map(|one: Parked| one.id).collect();
         Ok(page)
     }
-}
-
-/// An answer without its list is about something else, unless that is how the server says that it is empty.
-fn refuse_strange(stream: &Stream, answer: &Answer) -> Result<(), PullError> {
-    let is_refused = stream.is_optional && answer.body.is_null();
-    let is_missing =
-        !stream.items.is_empty() && !is_refused && answer.body.pointer(stream.items).is_none();
-    if is_missing && !stream.is_missing_empty && !stream.is_404_empty {
-        let reason = format!(
-            "{}: the answer has no list at {}",
-            stream.name, stream.items
-        );
-        return Err(PullError::Malformed(reason));
-    }
-    Ok(())
-}
-
-/// Whether rows are surely older than what was asked for: the page is an answer to another question, and going on behind
-/// it would leave rows out. A minute is for coarse clocks.
-fn is_older(rows: &[(Touched, &Value)], from: DateTime<Utc>) -> bool {
-    let oldest = rows.iter().filter_map(|(row, _)| row.at).min();
-    oldest.is_some_and(|oldest| oldest < from - TimeDelta::minutes(1))
 }
 
 /// Of several rows about one record the last one, in the order of their first.

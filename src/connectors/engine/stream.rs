@@ -61,12 +61,14 @@ pub struct Stream {
     pub pages_max: Option<u32>,
     /// Start of the ids that a sweep covers, where only the configuration knows it; else empty.
     pub scope: String,
-    /// Whether history has no use for it: it tells what went away, and what is not stored cannot go.
+    /// Whether history has no use for it: it tells what went away, and what is not stored cannot go; or it is a log.
     pub is_daily: bool,
     /// Whether it lists everything only as far back as history goes.
     pub is_bounded: bool,
     /// Whether the account may lack the plan or the right for it: a list that is refused is empty then.
     pub is_optional: bool,
+    /// Whether only history has a use for it: the daily pull hears of changes from another list.
+    pub is_history: bool,
     /// It is not walked more often than this.
     pub pause: TimeDelta,
 }
@@ -91,6 +93,7 @@ impl Stream {
             is_daily: false,
             is_bounded: false,
             is_optional: false,
+            is_history: false,
             pause: TimeDelta::zero(),
         }
     }

@@ -56,6 +56,16 @@ pub trait System: Send + Sync + fmt::Debug {
     /// The lists that tell of changes, in the order in which they are walked.
     fn streams(&self) -> Vec<Stream>;
 
+    /// Learns what `list` must know before it can ask for a page, such as which queues there are.
+    fn prepare<'a>(
+        &'a self,
+        api: Api<'a>,
+        stream: &'a Stream,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        let (_, _) = (api, stream);
+        Box::pin(async { Ok(()) })
+    }
+
     /// The request for a list between these bounds; the engine adds which page.
     fn list(&self, stream: &Stream, span: &Span) -> Request;
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::looks::Looks;
 use super::paging::{Paging, Position};
+use super::slice::look;
 use super::stream::{Follow, Span, Stream, Touched};
 use crate::connectors::PullError;
 
@@ -31,31 +32,37 @@ const RESTARTS_MAX: u32 = 3;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     /// The run's lower bound.
-    from: Option<DateTime<Utc>>,
+    pub(super) from: Option<DateTime<Utc>>,
     /// The run's upper bound.
-    until: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
     /// Where the last window of the run ends: fixed when it begins, so that the next run's overlap covers all that this one
     /// could not see yet.
-    goal: Option<DateTime<Utc>>,
+    pub(super) goal: Option<DateTime<Utc>>,
     /// The server's token, or the last id of a log.
     #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<String>,
+    pub(super) after: Option<String>,
     /// The page to read next; none at the start of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<Position>,
+    pub(super) position: Option<Position>,
     /// The newest stamp that was seen.
-    newest: Option<DateTime<Utc>>,
+    pub(super) newest: Option<DateTime<Utc>>,
     /// Pages read since the start of the run, or since it started anew.
     #[serde(default)]
-    pages: u32,
+    pub(super) pages: u32,
     #[serde(default)]
-    restarts: u32,
+    pub(super) restarts: u32,
     /// Records of the overlap that were read once they had settled, with their stamps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    settled: BTreeMap<String, i64>,
+    pub(super) settled: BTreeMap<String, i64>,
     /// Calls that are listed again and again.
     #[serde(default, skip_serializing_if = "Looks::is_empty")]
-    looks: Looks,
+    pub(super) looks: Looks,
+    /// In history: how the last page looked, by a hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shown: Option<u32>,
+    /// In history: whether the page is asked for a second time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_checked: bool,
     /// Whether the run is over.
     #[serde(default)]
     pub is_done: bool,
@@ -132,16 +139,6 @@ impl Walk {
         }
     }
 
-    /// Begins a run between two times that stay.
-    pub fn begin_slice(&mut self, from: DateTime<Utc>, until: DateTime<Utc>) {
-        *self = Self {
-            from: Some(from),
-            until: Some(until),
-            goal: Some(until),
-            ..Self::default()
-        };
-    }
-
     fn bound(&mut self, from: DateTime<Utc>, longest: TimeDelta, goal: DateTime<Utc>) {
         let goal = goal.max(from);
         (self.from, self.until) = (Some(from), Some((from + longest).min(goal)));
@@ -189,6 +186,22 @@ impl Walk {
 
     /// Moves on by a page. `end` is the upper bound of a slice of history, where one is read.
     pub fn turn(
+        &mut self,
+        stream: &Stream,
+        turned: Turned<'_>,
+        end: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), PullError> {
+        let before = end.map(|_| (self.clone(), look(turned.rows)));
+        let is_end = turned.next.is_none();
+        self.go_on(stream, turned, end, now)?;
+        if let Some((before, shown)) = before {
+            self.doubt(before, is_end, shown);
+        }
+        Ok(())
+    }
+
+    fn go_on(
         &mut self,
         stream: &Stream,
         turned: Turned<'_>,

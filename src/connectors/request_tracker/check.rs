@@ -1,12 +1,13 @@
 //! What a person should know: RT leaves out what a token may not see and says nothing, so missing
 //! rights can only be told by what never shows up.
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::RequestTracker;
-use super::log::of_queues;
-use crate::connectors::{PullError, json};
+use super::lists::{EMPTY_PAGES, Pages, entry};
+use crate::connectors::engine::{Api, FieldPath, Request};
+use crate::connectors::http::Failure;
+use crate::connectors::json;
 
 /// So many tickets are looked at for the configured fields.
 const TICKETS: usize = 5;
@@ -16,21 +17,18 @@ const TRANSACTIONS_MIN: usize = 20;
 
 impl RequestTracker {
     /// Rights that seem to be missing, and settings that find nothing.
-    pub(super) async fn remarks(&self, now: DateTime<Utc>) -> Result<Vec<String>, PullError> {
+    pub(super) async fn remarks(&self, api: Api<'_>) -> Result<Vec<String>, Failure> {
         let mut remarks = Vec::new();
-        let queues = self.queues(now).await?;
-        for wanted in &self.config.queues {
-            if !queues
-                .iter()
-                .any(|(_, name)| name.eq_ignore_ascii_case(wanted))
-            {
+        let queues = self.queues(api).await?;
+        for wanted in &self.choices.queues {
+            if !queues.has(wanted) {
                 remarks.push(format!(
                     "there is no queue \"{wanted}\" that the token sees: check its name, or grant SeeQueue"
                 ));
             }
         }
-        let all = of_queues(&queues);
-        let newest = self.transactions(&all, "DESC", 1, now).await?;
+        let all = queues.of_transactions();
+        let newest = self.newest(api, &all).await?;
         if newest.is_empty() {
             remarks.push(
                 "no ticket is visible: if the queues are not empty, grant ShowTicket to the token's user"
@@ -39,7 +37,7 @@ impl RequestTracker {
             return Ok(remarks);
         }
         let comments = format!("{all} AND Type = 'Comment'");
-        let comments = self.transactions(&comments, "DESC", 1, now).await?;
+        let comments = self.newest(api, &comments).await?;
         if comments.is_empty() && newest.len() >= TRANSACTIONS_MIN {
             remarks.push(
                 "no internal comment is visible: if your team writes comments, grant ShowTicketComments \
@@ -47,38 +45,46 @@ impl RequestTracker {
                     .to_owned(),
             );
         }
-        let mut tickets: Vec<&str> = newest
-            .iter()
-            .rev()
-            .map(|entry| entry.ticket.as_str())
-            .collect();
+        let touched = newest.iter().filter_map(|row| entry(row).ok().flatten());
+        let mut tickets: Vec<String> = touched.map(|row| row.id).collect();
         tickets.dedup();
-        remarks.extend(self.fields(&tickets, now).await?);
+        remarks.extend(self.fields(api, &tickets).await?);
         Ok(remarks)
     }
 
+    /// The newest transactions that the token may see.
+    async fn newest(&self, api: Api<'_>, query: &str) -> Result<Vec<Value>, Failure> {
+        let (mut rows, mut pages) = (Vec::new(), Pages::new(EMPTY_PAGES));
+        while let Some(number) = pages.next().filter(|_| rows.is_empty()) {
+            let page = self.transactions(query, "DESC", number);
+            rows = self.rows(api, page).await?;
+        }
+        Ok(rows)
+    }
+
     /// Configured custom fields that no recent ticket has.
-    async fn fields(&self, tickets: &[&str], now: DateTime<Utc>) -> Result<Vec<String>, PullError> {
+    async fn fields(&self, api: Api<'_>, tickets: &[String]) -> Result<Vec<String>, Failure> {
         let mut names: Vec<String> = Vec::new();
         for id in tickets.iter().take(TICKETS) {
-            let Ok(ticket) = self.get(&format!("ticket/{id}"), &[], now).await else {
+            let whole = Request::get(format!("REST/2.0/ticket/{id}"));
+            let Ok(ticket) = api.get(whole).await else {
                 continue;
             };
             let fields = json::list(&ticket, "CustomFields").iter();
             names.extend(fields.filter_map(|field: &Value| json::text(field, "name")));
         }
-        let config = &self.config;
-        let category =
-            Some(&config.category_field).filter(|name| !name.eq_ignore_ascii_case("queue"));
+        let category = self.category_field();
+        let is_queue = category.eq_ignore_ascii_case("queue");
+        let chosen = |path: &Option<FieldPath>| path.as_ref().map(FieldPath::to_string);
         let wanted = [
-            ("category_field", category),
-            ("product_field", config.product_field.as_ref()),
-            ("tags_field", config.tags_field.as_ref()),
-            ("account_field", config.account_field.as_ref()),
+            ("category_field", (!is_queue).then_some(category)),
+            ("product_field", chosen(&self.settings.product)),
+            ("tags_field", self.choices.tags_field.clone()),
+            ("account_field", chosen(&self.settings.account)),
         ];
         let missing = wanted.into_iter().filter_map(|(key, name)| {
             let name = name?;
-            let is_there = names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let is_there = names.iter().any(|known| known.eq_ignore_ascii_case(&name));
             (!is_there).then(|| {
                 format!(
                     "{key} is \"{name}\", but no recent ticket shows such a custom field: check its name, \

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-
+use super::lists::{Pages, Queues};
 use super::ticket::category;
-use super::{EMPTY_PAGES, RequestTracker};
+use super::{RequestTracker, literal};
+use crate::connectors::engine::Api;
+use crate::connectors::http::Failure;
 use crate::connectors::{OwnCount, PullError, json};
 use crate::model::{ReportBasis, Window};
 
@@ -19,19 +20,19 @@ impl RequestTracker {
     /// How many tickets RT finds that were opened, and that were resolved, in a window.
     pub(super) async fn own_counts(
         &self,
+        api: Api<'_>,
         window: &Window,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<OwnCount>, PullError> {
-        if !self.config.official_figures {
+    ) -> Result<Vec<OwnCount>, Failure> {
+        if !self.choices.official_figures {
             return Ok(Vec::new());
         }
-        let queues = self.queues(now).await?;
+        let queues = self.queues(api).await?;
         let mut counts = Vec::new();
         for (basis, field) in [
             (ReportBasis::Opened, "Created"),
             (ReportBasis::Closed, "Resolved"),
         ] {
-            let found = self.by_category(window, field, &queues, now).await?;
+            let found = self.by_category(api, window, field, &queues).await?;
             counts.extend(found.into_iter().map(|(category, count)| OwnCount {
                 basis,
                 category,
@@ -43,39 +44,24 @@ impl RequestTracker {
 
     async fn by_category(
         &self,
+        api: Api<'_>,
         window: &Window,
         field: &str,
-        queues: &[(String, String)],
-        now: DateTime<Utc>,
-    ) -> Result<BTreeMap<Option<String>, i64>, PullError> {
-        let of_queues: Vec<String> = queues
-            .iter()
-            .map(|(id, _)| format!("Queue = {id}"))
-            .collect();
-        // Only this form of a date is read independently of the user's time zone.
-        let at = |instant: DateTime<Utc>| instant.format("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+        queues: &Queues,
+    ) -> Result<BTreeMap<Option<String>, i64>, Failure> {
         let query = format!(
-            "({}) AND {field} >= '{}' AND {field} < '{}'",
-            of_queues.join(" OR "),
-            at(window.start),
-            at(window.end)
+            "{} AND {field} >= '{}' AND {field} < '{}'",
+            queues.of_tickets(),
+            literal(window.start),
+            literal(window.end)
         );
-        let names: BTreeMap<&str, &str> = queues
-            .iter()
-            .map(|(id, name)| (id.as_str(), name.as_str()))
-            .collect();
+        let field = self.category_field();
         let mut counts: BTreeMap<Option<String>, i64> = BTreeMap::new();
-        let (mut seen, mut empty) = (BTreeSet::new(), 0);
-        for number in 1..=LIST_PAGES_MAX {
-            let query = [("query", query.as_str()), ("order", "ASC")];
-            let page = self
-                .list("tickets", "Queue,CustomFields", &query, number, now)
-                .await
-                .map_err(|failure| self.client.pull_error(failure))?;
-            empty = if page.is_empty() { empty + 1 } else { 0 };
-            if empty >= EMPTY_PAGES {
-                return Ok(counts);
-            }
+        let (mut seen, mut pages) = (BTreeSet::new(), Pages::new(LIST_PAGES_MAX));
+        while let Some(number) = pages.next() {
+            let page = self.tickets(&query, "Queue,CustomFields", number);
+            let page = self.rows(api, page).await?;
+            pages.count(&page)?;
             for ticket in &page {
                 let id = json::text(ticket, "id")
                     .ok_or_else(|| PullError::Malformed("a ticket has no id".to_owned()))?;
@@ -85,14 +71,15 @@ impl RequestTracker {
                 let queue = ticket
                     .get("Queue")
                     .and_then(|queue| json::text(queue, "id"));
-                let queue =
-                    queue.and_then(|id| names.get(id.as_str()).map(|name| (*name).to_owned()));
-                let category = category(ticket, queue, &self.config.category_field);
+                let queue = queue.and_then(|id| queues.name(&id));
+                let category = category(ticket, queue, &field);
                 *counts.entry(category).or_default() += 1;
             }
         }
-        Err(PullError::Malformed(format!(
-            "the window has more than {LIST_PAGES_MAX} pages of tickets"
-        )))
+        if pages.is_cut() {
+            let reason = format!("the window has more than {LIST_PAGES_MAX} pages of tickets");
+            return Err(PullError::Malformed(reason).into());
+        }
+        Ok(counts)
     }
 }

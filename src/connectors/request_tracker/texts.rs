@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::RequestTracker;
+use super::lists::Pages;
 use super::ticket::{PAGES_MAX, Transaction};
-use super::{EMPTY_PAGES, RequestTracker};
+use crate::connectors::engine::{Api, Request};
 use crate::connectors::http::Failure;
 use crate::connectors::json;
 
@@ -15,9 +16,9 @@ impl RequestTracker {
     /// The text of each transaction that has one: plain, else HTML.
     pub(super) async fn texts(
         &self,
+        api: Api<'_>,
         id: &str,
         history: &[Transaction],
-        now: DateTime<Utc>,
     ) -> Result<BTreeMap<u64, String>, Failure> {
         let wanted: BTreeSet<u64> = history
             .iter()
@@ -30,21 +31,30 @@ impl RequestTracker {
             "Content,ContentType,Filename,TransactionId",
         );
         let mut found: BTreeMap<u64, (bool, String)> = BTreeMap::new();
-        let mut empty = 0;
-        for number in 1..=PAGES_MAX {
-            let items = match self.list(&path, whole, &[], number, now).await {
+        let mut pages = Pages::new(PAGES_MAX);
+        while let Some(number) = pages.next() {
+            let items = match self.rows(api, self.page(&path, whole, number)).await {
                 // Pictures come along as text; without them the list is small.
                 Err(Failure::TooLarge) => {
-                    let list = self.list(&path, names, &[], number, now).await?;
-                    self.contents(list, &wanted, now).await?
+                    let list = self.rows(api, self.page(&path, names, number)).await?;
+                    self.contents(api, list, &wanted).await?
                 }
                 items => items?,
             };
+            pages.count(&items)?;
             for item in &items {
                 keep_text(&mut found, item);
             }
-            empty = if items.is_empty() { empty + 1 } else { 0 };
-            if empty == EMPTY_PAGES || wanted.iter().all(|id| found.contains_key(id)) {
+            // Of the last one on a page, its plain form may be on the next.
+            let cut = items
+                .last()
+                .and_then(|item| json::number(item, "TransactionId"));
+            let is_whole = |id: &u64| {
+                found
+                    .get(id)
+                    .is_some_and(|(is_plain, _)| *is_plain || Some(*id) != cut)
+            };
+            if wanted.iter().all(is_whole) {
                 break;
             }
         }
@@ -57,9 +67,9 @@ impl RequestTracker {
     /// Fetches the texts of a list one by one.
     async fn contents(
         &self,
+        api: Api<'_>,
         mut list: Vec<Value>,
         wanted: &BTreeSet<u64>,
-        now: DateTime<Utc>,
     ) -> Result<Vec<Value>, Failure> {
         for item in &mut list {
             let is_wanted =
@@ -69,7 +79,8 @@ impl RequestTracker {
             else {
                 continue;
             };
-            match self.get(&format!("attachment/{id}"), &[], now).await {
+            let whole = Request::get(format!("REST/2.0/attachment/{id}"));
+            match api.get(whole).await {
                 Ok(one) => {
                     let content = one
                         .get("Content")

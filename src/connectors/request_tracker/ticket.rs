@@ -2,31 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use reqwest::header::{ETAG, HeaderMap};
 use serde_json::Value;
 
-use super::{EMPTY_PAGES, RequestTracker, RequestTrackerConfig};
+use super::RequestTracker;
+use super::lists::{Pages, Queues};
+use crate::connectors::engine::{Api, FieldPath, Read, Request};
 use crate::connectors::http::Failure;
 use crate::connectors::{PullError, json};
-use crate::model::{
-    Author, Conversation, ConversationKey, Kind, Message, Record, Text, Visibility,
-};
+use crate::model::{Author, Conversation, Kind, Message, Record, Text, Visibility};
 
 /// A ticket with more pages of history than this is cut: a loop of robots, not a conversation.
 pub(super) const PAGES_MAX: u32 = 50;
-
-/// A transaction younger than this may have one before it that is not visible yet.
-const UNSETTLED: TimeDelta = TimeDelta::minutes(5);
-
-/// What reading a ticket gave.
-pub enum Read {
-    /// The ticket, and the newest transaction that is in it for sure.
-    Record { record: Record, seen_to: u64 },
-    /// The token may not see it.
-    Hidden,
-    /// It makes no sense, and why.
-    Broken(String),
-}
 
 /// One line of a ticket's history.
 pub(super) struct Transaction {
@@ -41,122 +29,162 @@ pub(super) struct Transaction {
 }
 
 impl RequestTracker {
-    /// Reads a ticket. The history comes first: what happens while we read is newer than it, and
-    /// the log will name the ticket again.
+    /// Reads a ticket; `named` is the transaction by which the log named it. What happens while we read is newer than the
+    /// page of the log, which will name the ticket again.
     pub(super) async fn ticket(
         &self,
+        api: Api<'_>,
         id: &str,
-        newest: u64,
-        queues: &[(String, String)],
-        now: DateTime<Utc>,
-    ) -> Result<Read, PullError> {
-        match self.read(id, newest, queues, now).await {
-            Ok(read) => Ok(read),
-            Err(Failure::Forbidden(_)) => Ok(Read::Hidden),
-            // Shredded: nothing is left of it.
-            Err(Failure::NotFound) => {
-                let key = ConversationKey {
-                    source: self.source.clone(),
-                    id: id.to_owned(),
-                };
-                Ok(Read::Record {
-                    record: Record::Deleted { key, at: now },
-                    seen_to: newest,
-                })
-            }
-            Err(failure) => Err(self.client.pull_error(failure)),
-        }
-    }
-
-    async fn read(
-        &self,
-        id: &str,
-        newest: u64,
-        queues: &[(String, String)],
-        now: DateTime<Utc>,
+        named: Option<u64>,
     ) -> Result<Read, Failure> {
-        let history = self.history(id, newest, now).await?;
-        let ticket = self.get(&format!("ticket/{id}"), &[], now).await?;
-        let key = ConversationKey {
-            source: self.source.clone(),
-            id: id.to_owned(),
+        let answer = api
+            .send(&Request::get(format!("REST/2.0/ticket/{id}")))
+            .await?;
+        let ticket = &answer.body;
+        let broken = |reason: &str| Ok(Read::Broken(reason.to_owned()));
+        let Some(found) = json::text(ticket, "id") else {
+            return broken("the ticket has no id");
         };
-        let Some(found) = json::text(&ticket, "id") else {
-            return Ok(Read::Broken("the ticket has no id".to_owned()));
+        // Reminders and approvals are tickets to RT.
+        if json::text(ticket, "Type").is_some_and(|kind| kind != "ticket") {
+            return Ok(Read::Nothing);
+        }
+        let Some(updated_at) = json::time(ticket, "LastUpdated") else {
+            return broken("LastUpdated is missing or not a date-time");
         };
-        let Some(updated_at) = json::time(&ticket, "LastUpdated") else {
-            return Ok(Read::Broken(
-                "LastUpdated is missing or not a date-time".to_owned(),
-            ));
-        };
-        let seen_to = seen_to(&history, now);
+        let last = last_transaction(&answer.headers);
+        let history = self.history(api, id, named, last).await?;
+        let key = self.settings.key(id);
         if found != id {
             let merge = history
                 .iter()
                 .rev()
                 .find(|one| one.field == "MergedInto" && one.ticket == id);
             let at = merge.and_then(|one| one.at).unwrap_or(updated_at);
-            return Ok(Read::Record {
-                record: Record::Merged {
-                    key,
-                    into: found,
-                    at,
-                },
-                seen_to,
-            });
+            let into = found;
+            return Ok(Read::Record(Record::Merged { key, into, at }));
         }
-        if json::text(&ticket, "Status").as_deref() == Some("deleted") {
-            return Ok(Read::Record {
-                record: Record::Deleted {
-                    key,
-                    at: updated_at,
-                },
-                seen_to,
-            });
+        if json::text(ticket, "Status").as_deref() == Some("deleted") {
+            let at = updated_at;
+            return Ok(Read::Record(Record::Deleted { key, at }));
         }
-        let Some(created_at) = json::time(&ticket, "Created") else {
-            return Ok(Read::Broken(
-                "Created is missing or not a date-time".to_owned(),
-            ));
+        let Some(created_at) = json::time(ticket, "Created") else {
+            return broken("Created is missing or not a date-time");
         };
-        let texts = self.texts(id, &history, now).await?;
+        let texts = self.texts(api, id, &history).await?;
         let mut conversation = Conversation::new(key, created_at);
         conversation.updated_at = updated_at;
-        fill(&mut conversation, &ticket, queues, &self.config);
-        conversation.messages = messages(&history, texts, &ticket);
-        conversation.reopens = reopens(&history, id, &self.config.inactive);
-        conversation.url = Some(self.client.url("Ticket/Display.html", &[("id", id)]).into());
-        let record = Record::Conversation(Box::new(conversation));
-        Ok(Read::Record { record, seen_to })
+        self.fill(&mut conversation, ticket, &self.known_queues(api).await?);
+        conversation.messages = messages(&history, texts, ticket);
+        conversation.reopens = reopens(&history, id, &self.choices.inactive);
+        conversation.url = Some(format!("{}?id={id}", api.link("Ticket/Display.html")));
+        Ok(Read::whole(conversation))
     }
 
-    /// The history by id, at least up to the transaction that the log named.
+    /// The history by id. It is read up to the last transaction, where RT says which that is, and holds the one that the
+    /// log named: without it, it is older than the log.
     async fn history(
         &self,
+        api: Api<'_>,
         id: &str,
-        newest: u64,
-        now: DateTime<Utc>,
+        named: Option<u64>,
+        last: Option<u64>,
     ) -> Result<Vec<Transaction>, Failure> {
         let path = format!("ticket/{id}/history");
         let fields = "Type,Creator,Created,Field,OldValue,NewValue,ObjectId";
         let mut history: BTreeMap<u64, Transaction> = BTreeMap::new();
-        let mut empty = 0;
-        for number in 1..=PAGES_MAX {
-            let items = self.list(&path, fields, &[], number, now).await?;
-            history.extend(
-                items
-                    .iter()
-                    .filter_map(transaction)
-                    .map(|one| (one.id, one)),
-            );
-            // Rights are checked after the page was cut: a short page says nothing.
-            empty = if items.is_empty() { empty + 1 } else { 0 };
-            if empty == EMPTY_PAGES || history.contains_key(&newest) {
+        let mut pages = Pages::new(PAGES_MAX);
+        while let Some(number) = pages.next() {
+            let items = self.rows(api, self.page(&path, fields, number)).await?;
+            pages.count(&items)?;
+            let read = items.iter().filter_map(transaction);
+            history.extend(read.map(|one| (one.id, one)));
+            let end = last.max(named);
+            if end.is_some_and(|end| history.contains_key(&end)) {
                 break;
             }
         }
+        let is_missing = |id: Option<u64>| id.is_some_and(|id| !history.contains_key(&id));
+        if !pages.is_cut() && named.is_some() && is_missing(last.max(named)) {
+            let reason = "the ticket's history lacks what RT says is its last line".to_owned();
+            return Err(PullError::Transient(reason).into());
+        }
         Ok(history.into_values().collect())
     }
+
+    /// The field that the official report is built on.
+    pub(super) fn category_field(&self) -> String {
+        let field = self.settings.category.as_ref();
+        field.map_or_else(|| "queue".to_owned(), FieldPath::to_string)
+    }
+
+    fn fill(&self, conversation: &mut Conversation, ticket: &Value, queues: &Queues) {
+        let queue = ticket
+            .get("Queue")
+            .and_then(|queue| json::text(queue, "id"));
+        let queue = queue.map(|id| queues.name(&id).unwrap_or(id));
+        let is_any =
+            |names: &[String], word: &str| names.iter().any(|name| name.eq_ignore_ascii_case(word));
+        let choices = &self.choices;
+        if queue
+            .as_ref()
+            .is_some_and(|queue| is_any(&choices.call_queues, queue))
+        {
+            conversation.kind = Kind::CallNote;
+        }
+        let status = json::text(ticket, "Status");
+        let is_closed = status
+            .as_ref()
+            .is_some_and(|status| is_any(&choices.inactive, status));
+        // A reopened ticket keeps the date on which it was once resolved.
+        conversation.closed_at = json::time(ticket, "Resolved").filter(|_| is_closed);
+        conversation.status = status;
+        conversation.subject = Text::new(json::text(ticket, "Subject").unwrap_or_default());
+        conversation.priority = json::text(ticket, "Priority");
+        let requester = json::list(ticket, "Requestor").first();
+        conversation.requester = requester.and_then(|user| json::text(user, "id"));
+        self.fill_fields(conversation, custom_fields(ticket), queue);
+    }
+
+    /// The fields that a person chose; the others become attributes.
+    fn fill_fields(
+        &self,
+        conversation: &mut Conversation,
+        mut fields: BTreeMap<String, Vec<String>>,
+        queue: Option<String>,
+    ) {
+        let mut take = |name: &str| {
+            let mut keys = fields.keys();
+            let key = keys.find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
+            fields.remove(&key).filter(|values| !values.is_empty())
+        };
+        let mut joined = |path: &Option<FieldPath>| {
+            let values = take(&path.as_ref()?.to_string())?;
+            Some(values.join(", "))
+        };
+        conversation.product = joined(&self.settings.product);
+        conversation.account = joined(&self.settings.account);
+        conversation.category = if self.category_field().eq_ignore_ascii_case("queue") {
+            queue.clone()
+        } else {
+            joined(&self.settings.category)
+        };
+        let tags = self.choices.tags_field.as_ref();
+        conversation.tags = tags.and_then(|name| take(name)).unwrap_or_default();
+        let filled = fields.into_iter().filter(|(_, values)| !values.is_empty());
+        conversation.attributes = filled
+            .map(|(name, values)| (name, values.join(", ")))
+            .collect();
+        conversation
+            .attributes
+            .extend(queue.map(|queue| ("queue".to_owned(), queue)));
+    }
+}
+
+/// The last transaction of a ticket, which RT gives as its tag: `"59"`.
+fn last_transaction(headers: &HeaderMap) -> Option<u64> {
+    let tag = headers.get(ETAG)?.to_str().ok()?;
+    tag.trim_start_matches("W/").trim_matches('"').parse().ok()
 }
 
 impl Transaction {
@@ -186,14 +214,6 @@ fn transaction(item: &Value) -> Option<Transaction> {
         old: text("OldValue"),
         new: text("NewValue"),
     })
-}
-
-/// The newest transaction that nothing invisible can come before.
-fn seen_to(history: &[Transaction], now: DateTime<Utc>) -> u64 {
-    let settled = history
-        .iter()
-        .filter(|one| one.at.is_some_and(|at| at + UNSETTLED < now));
-    settled.map(|one| one.id).max().unwrap_or(0)
 }
 
 fn messages(
@@ -245,71 +265,6 @@ fn reopens(history: &[Transaction], id: &str, inactive: &[String]) -> u32 {
     u32::try_from(reopened.count()).unwrap_or(u32::MAX)
 }
 
-fn fill(
-    conversation: &mut Conversation,
-    ticket: &Value,
-    queues: &[(String, String)],
-    config: &RequestTrackerConfig,
-) {
-    let queue = ticket
-        .get("Queue")
-        .and_then(|queue| json::text(queue, "id"));
-    let queue = queue.map(|id| {
-        let name = queues
-            .iter()
-            .find(|(known, _)| *known == id)
-            .map(|(_, name)| name.clone());
-        name.unwrap_or(id)
-    });
-    let named = |names: &[String]| {
-        queue
-            .as_ref()
-            .is_some_and(|queue| names.iter().any(|name| name.eq_ignore_ascii_case(queue)))
-    };
-    if named(&config.call_queues) {
-        conversation.kind = Kind::CallNote;
-    }
-    let status = json::text(ticket, "Status");
-    let is_closed = status.as_ref().is_some_and(|status| {
-        config
-            .inactive
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(status))
-    });
-    // A reopened ticket keeps the date on which it was once resolved.
-    conversation.closed_at = json::time(ticket, "Resolved").filter(|_| is_closed);
-    conversation.status = status;
-    conversation.subject = Text::new(json::text(ticket, "Subject").unwrap_or_default());
-    conversation.priority = json::text(ticket, "Priority");
-    let requester = json::list(ticket, "Requestor").first();
-    conversation.requester = requester.and_then(|user| json::text(user, "id"));
-    let mut fields = custom_fields(ticket);
-    let mut take = |name: Option<&String>| {
-        let name = name?;
-        let key = fields
-            .keys()
-            .find(|key| key.eq_ignore_ascii_case(name))
-            .cloned()?;
-        fields.remove(&key).filter(|values| !values.is_empty())
-    };
-    let joined = |values: Option<Vec<String>>| values.map(|values| values.join(", "));
-    conversation.product = joined(take(config.product_field.as_ref()));
-    conversation.account = joined(take(config.account_field.as_ref()));
-    conversation.tags = take(config.tags_field.as_ref()).unwrap_or_default();
-    conversation.category = if config.category_field.eq_ignore_ascii_case("queue") {
-        queue.clone()
-    } else {
-        joined(take(Some(&config.category_field)))
-    };
-    let filled = fields.into_iter().filter(|(_, values)| !values.is_empty());
-    conversation.attributes = filled
-        .map(|(name, values)| (name, values.join(", ")))
-        .collect();
-    conversation
-        .attributes
-        .extend(queue.map(|queue| ("queue".to_owned(), queue)));
-}
-
 /// The category of a ticket, as the official report has it.
 pub(super) fn category(ticket: &Value, queue: Option<String>, field: &str) -> Option<String> {
     if field.eq_ignore_ascii_case("queue") {
@@ -338,6 +293,16 @@ fn custom_fields(ticket: &Value) -> BTreeMap<String, Vec<String>> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_tag_of_a_ticket_is_its_last_transaction() {
+        let last = |tag: &str| {
+            let headers = [(ETAG, tag.parse().unwrap())].into_iter().collect();
+            last_transaction(&headers)
+        };
+        assert_eq!((last("\"59\""), last("W/\"59\"")), (Some(59), Some(59)));
+        assert_eq!(last("2026-03-02T09:00:00Z"), None);
+    }
 
     #[test]
     fn only_the_way_back_from_closed_is_a_reopening() {
