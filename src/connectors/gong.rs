@@ -19,7 +19,7 @@ use super::engine::{
 };
 use super::hook::Proof;
 use super::http::Failure;
-use super::json;
+use super::{PullError, json};
 use crate::model::{
     Author, Conversation, ConversationKey, Kind as What, Message, Text, Visibility,
 };
@@ -80,9 +80,13 @@ impl Gong {
         };
         let transcript = Request::post("v2/calls/transcript", json!({"filter": {"callIds": [id]}}));
         let transcript = api.optional(transcript).await?.unwrap_or_default();
-        let transcript = rows_of(&transcript, "/callTranscripts")?
-            .iter()
-            .find(|one| json::text(one, "callId").as_deref() == Some(id));
+        let transcripts = rows_of(&transcript, "/callTranscripts")?;
+        let is_its = |one: &&Value| json::text(one, "callId").as_deref() == Some(id);
+        let transcript = transcripts.iter().find(is_its);
+        if transcript.is_none() && !transcripts.is_empty() {
+            let reason = "the transcript of a call is another one's".to_owned();
+            return Err(PullError::Transient(reason).into());
+        }
         let parts = transcript.map_or(&[][..], |one| json::list(one, "transcript"));
         let key = self.settings.key(id);
         Ok(Read::from(conversation(key, call, parts, &self.settings)))

@@ -68,6 +68,25 @@ impl Shelf {
         panic!("the source does not come to its end: {failures:?}");
     }
 
+    /// Reads history to its beginning, waiting as long as told after each failure.
+    pub async fn read_history(&self, connector: &dyn Connector, mut now: DateTime<Utc>) {
+        let (source, config) = (SourceId::from(SOURCE), IngestConfig::default());
+        let turn = tokio::sync::Mutex::new(());
+        for _ in 0..20 {
+            let pages = backfill_source(&self.store, connector, &source, &config, now, 100, &turn);
+            match pages.await.unwrap() {
+                outcome if outcome.is_complete => return,
+                PullOutcome {
+                    failure: Some(failure),
+                    ..
+                } => now = failure.retry_at,
+                _ if !connector.has_backfill() => return,
+                outcome => panic!("history goes on and on: {outcome:?}"),
+            }
+        }
+        panic!("history does not come to its end");
+    }
+
     pub async fn all(&self) -> BTreeMap<String, Expected> {
         let changes = self.store.changes_after(0, 10_000).await.unwrap();
         let held = changes.iter().map(|change| {
@@ -77,19 +96,6 @@ impl Shelf {
             )
         });
         held.collect()
-    }
-
-    /// Reads history to its end.
-    pub async fn read_history(&self, connector: &dyn Connector, now: DateTime<Utc>) {
-        let (source, config) = (SourceId::from(SOURCE), IngestConfig::default());
-        let turn = tokio::sync::Mutex::new(());
-        for _ in 0..50 {
-            let read = backfill_source(&self.store, connector, &source, &config, now, 100, &turn);
-            if read.await.unwrap().is_complete {
-                return;
-            }
-        }
-        panic!("history does not come to its end");
     }
 
     /// Ids that wait to be read again.

@@ -101,6 +101,11 @@ pub trait Dialect: Send + Sync + 'static {
         ticket.id.to_string()
     }
 
+    /// What Groundswell should hold of a ticket, where that depends on others.
+    fn expected_among(&self, _tickets: &Tickets, ticket: &Ticket, usual: Expected) -> Expected {
+        self.expected(ticket, usual)
+    }
+
     /// What Groundswell should hold of a ticket, where it is not what the model says.
     fn expected(&self, _ticket: &Ticket, usual: Expected) -> Expected {
         usual

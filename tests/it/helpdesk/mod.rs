@@ -1,5 +1,5 @@
-//! The model helpdesk: tickets in memory behind a real HTTP server that speaks Zendesk's
-//! incremental export, and can lose, repeat, truncate and delay its answers.
+//! The model helpdesk: tickets in memory behind a real HTTP server that speaks as a vendor does,
+//! and can lose, repeat, truncate and delay its answers.
 //!
 //! Tests say what people do (`open`, `reply`, `delete`, …) and what goes wrong (`fail_next`,
 //! `fail_at`), and then compare what was stored with what the helpdesk holds.
@@ -52,12 +52,15 @@ pub struct Helpdesk {
 }
 
 impl Helpdesk {
-    /// Starts an empty helpdesk on a free port of the loopback interface.
-    pub async fn start() -> Self {
-        Self::serve(|_, state| server::router(state)).await
+    /// Starts an empty helpdesk whose accounts log in with OAuth.
+    pub async fn with_oauth(dialect: Arc<dyn Dialect>) -> Self {
+        Self::serve(|address, state| {
+            server::with_oauth(dialect::router(dialect, address, Arc::clone(&state)), state)
+        })
+        .await
     }
 
-    /// Starts an empty helpdesk that speaks as a vendor does.
+    /// Starts an empty helpdesk that speaks as a vendor does, on a free port of the loopback interface.
     pub async fn speaking(dialect: Arc<dyn Dialect>) -> Self {
         Self::serve(|address, state| dialect::router(dialect, address, state)).await
     }

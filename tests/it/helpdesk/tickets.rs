@@ -1,19 +1,11 @@
 //! The tickets, what people do with them, and what Groundswell should hold of them in the end.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::model::{Author, Exclusion, Visibility};
-use serde_json::{Value, json};
 
 use super::START;
-
-/// The export leaves out what is younger.
-const HIDDEN_S: i64 = 60;
-
-/// The id of the one agent.
-const AGENT: u64 = 900;
 
 /// Who writes a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +50,27 @@ pub struct Ticket {
     pub listed_from: DateTime<Utc>,
 }
 
+/// What was done to a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Did {
+    Open,
+    /// It said the comment at this place.
+    Say(usize),
+    Status(&'static str, &'static str),
+    MergeInto(u64),
+    /// Something that no text tells.
+    Change,
+}
+
+/// One line of the log of everything that was done; their places in it are their numbers.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub ticket: u64,
+    pub did: Did,
+    pub at: DateTime<Utc>,
+    pub listed_from: DateTime<Utc>,
+}
+
 /// An instant as most vendors write it.
 pub fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -83,6 +96,7 @@ pub struct Tickets {
     lag: TimeDelta,
     /// Whoever asks may see nothing of it any more.
     is_hidden: bool,
+    log: Vec<Entry>,
 }
 
 impl Default for Tickets {
@@ -93,6 +107,7 @@ impl Default for Tickets {
             is_bulk: false,
             lag: TimeDelta::zero(),
             is_hidden: false,
+            log: Vec::new(),
         }
     }
 }
@@ -106,28 +121,30 @@ impl Tickets {
         self.now += TimeDelta::seconds(seconds);
     }
 
-    /// How many tickets the search finds by a date; Groundswell knows no other.
-    pub fn found(&self, field: &str, times: &Range<DateTime<Utc>>) -> usize {
-        let is_found = |ticket: &&Ticket| match field {
-            "created" => times.contains(&ticket.created_at),
-            _ => ticket.status == "solved" && times.contains(&ticket.updated_at),
-        };
-        let is_there = |ticket: &&Ticket| ticket.status != "deleted";
-        self.tickets
-            .values()
-            .filter(is_there)
-            .filter(is_found)
-            .count()
-    }
-
     /// Each act takes a second, so that the order is clear.
-    fn act(&mut self, id: u64) -> &mut Ticket {
+    fn act(&mut self, id: u64, did: Did) -> &mut Ticket {
         self.tick();
         let (now, lag) = (self.now, self.lag);
+        self.note(id, did);
         let ticket = self.tickets.get_mut(&id).unwrap();
         (ticket.updated_at, ticket.generated) = (now, now);
         ticket.listed_from = now + lag;
         ticket
+    }
+
+    fn note(&mut self, ticket: u64, did: Did) {
+        let (at, listed_from) = (self.now, self.now + self.lag);
+        self.log.push(Entry {
+            ticket,
+            did,
+            at,
+            listed_from,
+        });
+    }
+
+    /// Everything that was done, in its order.
+    pub fn log(&self) -> &[Entry] {
+        &self.log
     }
 
     fn tick(&mut self) {
@@ -169,7 +186,7 @@ impl Tickets {
             .map(|ticket| {
                 (
                     dialect.id(ticket),
-                    dialect.expected(ticket, ticket.expected()),
+                    dialect.expected_among(self, ticket, ticket.expected()),
                 )
             })
             .collect()
@@ -203,11 +220,13 @@ impl Tickets {
             listed_from: now + self.lag,
         };
         self.tickets.insert(id, ticket);
+        self.note(id, Did::Open);
         id
     }
 
     pub fn reply(&mut self, id: u64, by: By, text: &str) {
-        let ticket = self.act(id);
+        let place = self.tickets[&id].comments.len();
+        let ticket = self.act(id, Did::Say(place));
         let at = ticket.updated_at;
         ticket.comments.push(Comment {
             by,
@@ -217,15 +236,21 @@ impl Tickets {
         if by == By::Customer && ticket.status == "solved" {
             ticket.status = "open";
             ticket.reopens += 1;
+            self.note(id, Did::Status("solved", "open"));
         }
     }
 
     pub fn set_category(&mut self, id: u64, category: &str) {
-        self.act(id).category = Some(category.to_owned());
+        self.act(id, Did::Change).category = Some(category.to_owned());
+    }
+
+    fn change_status(&mut self, id: u64, status: &'static str) {
+        let before = self.tickets[&id].status;
+        self.act(id, Did::Status(before, status)).status = status;
     }
 
     pub fn solve(&mut self, id: u64) {
-        self.act(id).status = "solved";
+        self.change_status(id, "solved");
     }
 
     /// An index loses it: no list of changes shows it any more.
@@ -241,17 +266,17 @@ impl Tickets {
     }
 
     pub fn delete(&mut self, id: u64) {
-        self.act(id).status = "deleted";
+        self.change_status(id, "deleted");
     }
 
     pub fn restore(&mut self, id: u64) {
-        self.act(id).status = "open";
+        self.change_status(id, "open");
     }
 
     /// Deleted for good: the words are gone, the date of the change stays as it was.
     pub fn scrub(&mut self, id: u64) {
         let before = self.tickets[&id].updated_at;
-        let ticket = self.act(id);
+        let ticket = self.act(id, Did::Change);
         ticket.updated_at = before;
         ticket.is_scrubbed = true;
         ticket.status = "deleted";
@@ -261,7 +286,7 @@ impl Tickets {
 
     pub fn merge(&mut self, id: u64, into: u64) {
         let words = self.tickets[&id].comments[0].text.clone();
-        let gone = self.act(id);
+        let gone = self.act(id, Did::MergeInto(into));
         gone.status = "closed";
         gone.tags.push("closed_by_merge".to_owned());
         gone.merged_into = Some(into);
@@ -276,59 +301,13 @@ impl Tickets {
 
     /// A ticket that makes no sense to a reader.
     pub fn break_ticket(&mut self, id: u64) {
-        self.act(id).is_broken = true;
+        self.act(id, Did::Change).is_broken = true;
     }
 
     /// The system touches a ticket without changing it.
     pub fn touch(&mut self, id: u64) {
         let before = self.tickets[&id].updated_at;
-        self.act(id).updated_at = before;
-    }
-
-    /// The tickets behind a place, oldest change first, and whether that is all.
-    pub fn export(&self, after: (i64, u64), count: usize) -> (Vec<Value>, (i64, u64), bool) {
-        let visible = self.now - TimeDelta::seconds(HIDDEN_S);
-        let mut waiting: Vec<&Ticket> = self
-            .tickets
-            .values()
-            .filter(|ticket| ticket.generated <= visible && ticket.place() > after)
-            .collect();
-        waiting.sort_by_key(|ticket| ticket.place());
-        let is_end = waiting.len() <= count;
-        waiting.truncate(count);
-        let place = waiting.last().map_or(after, |ticket| ticket.place());
-        (
-            waiting.into_iter().map(Ticket::json).collect(),
-            place,
-            is_end,
-        )
-    }
-
-    /// One page of a ticket's comments.
-    pub fn comments(&self, id: u64, after: usize, count: usize) -> Option<(Vec<Value>, bool)> {
-        let ticket = self
-            .tickets
-            .get(&id)
-            .filter(|ticket| ticket.status != "deleted")?;
-        let comments = ticket.comments.iter().enumerate().skip(after);
-        let page = comments
-            .take(count)
-            .map(|(place, comment)| comment.json(ticket, place))
-            .collect();
-        Some((page, after + count < ticket.comments.len()))
-    }
-
-    pub fn users(&self) -> Vec<Value> {
-        let customers = (100..103).map(|id| json!({"id": id, "role": "end-user", "name": "Anna"}));
-        customers
-            .chain([json!({"id": AGENT, "role": "agent", "name": "Tom"})])
-            .collect()
-    }
-
-    pub fn metric_sets(&self) -> Vec<Value> {
-        let sets = self.tickets.values();
-        sets.map(|ticket| json!({"ticket_id": ticket.id, "reopens": ticket.reopens}))
-            .collect()
+        self.act(id, Did::Change).updated_at = before;
     }
 
     /// What Groundswell should hold once everything is pulled; tickets that make no sense are left out.
@@ -341,33 +320,7 @@ impl Tickets {
 }
 
 impl Ticket {
-    fn place(&self) -> (i64, u64) {
-        (self.generated.timestamp(), self.id)
-    }
-
-    pub fn json(&self) -> Value {
-        let time = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let description = if self.is_scrubbed {
-            "X"
-        } else {
-            self.comments.first().map_or("", |c| c.text.as_str())
-        };
-        json!({
-            "id": self.id,
-            "url": format!("https://evil.example/api/v2/tickets/{}.json", self.id),
-            "created_at": if self.is_broken { Value::Null } else { Value::from(time(self.created_at)) },
-            "updated_at": time(self.updated_at),
-            "generated_timestamp": self.generated.timestamp(),
-            "subject": self.subject, "raw_subject": self.subject, "description": description,
-            "status": self.status, "priority": null, "type": "incident", "tags": self.tags,
-            "requester_id": self.requester, "submitter_id": self.requester, "organization_id": 7,
-            "via": {"channel": "email", "source": {}}, "satisfaction_rating": {"score": "unoffered"},
-            "custom_fields": [{"id": 360_001, "value": self.category}],
-            "fields": [{"id": 360_001, "value": self.category}],
-        })
-    }
-
-    fn expected(&self) -> Expected {
+    pub fn expected(&self) -> Expected {
         let exclusion = if self.status == "deleted" {
             Some(Exclusion::Deleted)
         } else if self.tags.iter().any(|tag| tag == "closed_by_merge") {
@@ -400,26 +353,5 @@ impl Ticket {
             reopens: self.reopens,
             messages: self.comments.iter().map(message).collect(),
         }
-    }
-}
-
-impl Comment {
-    fn json(&self, ticket: &Ticket, place: usize) -> Value {
-        let author = if self.by == By::Customer {
-            ticket.requester
-        } else {
-            AGENT
-        };
-        json!({
-            "id": ticket.id * 1_000 + place as u64,
-            "type": "Comment",
-            "author_id": author,
-            "public": self.by != By::Note,
-            "plain_body": self.text,
-            "html_body": format!("<p>{}</p>", self.text),
-            "created_at": self.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            "via": {"channel": "email"},
-            "metadata": {"system": {"ip_address": "203.0.113.7", "location": "Berlin", "latitude": 52.5}},
-        })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::connectors::engine::{Credentials, Settings, Usual};
 use groundswell::model::SourceId;
 use url::Url;
 
+use super::START;
 use super::dialect::Dialect;
 
 /// Every vendor, for whatever is to be done with each: one more is one more line.
@@ -25,9 +27,11 @@ macro_rules! each_dialect {
             intercom: Intercom,
             jira: Jira,
             redmine: Redmine,
+            request_tracker: RequestTracker,
             salesforce: Salesforce,
             servicenow: ServiceNow,
             zammad: Zammad,
+            zendesk: Zendesk,
         }
     };
 }
@@ -46,15 +50,23 @@ macro_rules! declare {
 
 each_dialect!(declare);
 
+/// One vendor.
+pub fn named(name: &str) -> Arc<dyn Dialect> {
+    let mut all = all().into_iter();
+    all.find(|one| one.name() == name).expect("a dialect")
+}
+
 /// Settings for tests: small pages, no pacing, everything looked through often.
 fn settings(url: &Url, credentials: Credentials, usual: &Usual, page_records: u32) -> Settings {
     let mut settings = Settings::new(SourceId::from("desk"), url.clone(), credentials, usual);
     settings.page_records = page_records;
     settings.rate_per_minute = Some(1_000_000);
     settings.share_percent = 100;
+    // Not a year of history, of which each month is asked for.
+    settings.start = Some(START.parse::<DateTime<Utc>>().unwrap() - TimeDelta::days(20));
     settings.limits.timeout = std::time::Duration::from_secs(5);
     if !settings.sweep.is_zero() {
-        settings.sweep = chrono::TimeDelta::hours(1);
+        settings.sweep = TimeDelta::hours(1);
     }
     settings
 }
