@@ -308,7 +308,7 @@ fn every_mistake_of_a_configuration_is_told_at_once() {
     sources[0].token_env: is missing
         name the variable that holds a token made under Settings, Auth Tokens
     sources[0].url: is not an http or https address
-        give the address of the server, such as https://rt.example.com
+        give its address, such as https://rt.example.com
     sources[1].id: "rt" is used by another source
         give each source its own id
     sources[1].paths: is missing

@@ -1,4 +1,5 @@
-//! The mailbox connector against a real Dovecot: threads across folders, deletions, new UIDs, broken connections.
+//! The mailbox connector against a real Dovecot: threads across folders, deletions, new UIDs. What goes wrong on the way to
+//! it is in `imap_faults.rs`.
 //!
 //! Each test has a mailbox of its own, writes mails into it as customers and a team would, pulls them into a store of its
 //! own, and compares.
@@ -15,23 +16,23 @@ use groundswell::model::{
 use groundswell::store::{Location, Store};
 use secrecy::SecretString;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 
 use crate::servers::variable;
 
 /// A mailbox, as the people and programs see it that write into it.
-struct Mailbox {
+pub struct Mailbox {
     stream: BufReader<TcpStream>,
     count: u32,
     user: String,
     lmtp: u16,
-    port: u16,
+    pub port: u16,
 }
 
 impl Mailbox {
     /// A fresh one; `None` where there is no server.
-    async fn open(name: &str) -> Option<Self> {
+    pub async fn open(name: &str) -> Option<Self> {
         let (port, domain) = (variable("IMAP_PORT")?, variable("MAILBOX_DOMAIN")?);
         let (password, lmtp) = (variable("MAILBOX_PASSWORD")?, variable("LMTP_PORT")?);
         let user = format!(
@@ -61,7 +62,7 @@ impl Mailbox {
     }
 
     /// Runs a command and gives the lines before its end.
-    async fn run(&mut self, command: &str) -> Vec<String> {
+    pub async fn run(&mut self, command: &str) -> Vec<String> {
         self.count += 1;
         let tag = format!("a{} ", self.count);
         let text = format!("{tag}{command}\r\n");
@@ -82,7 +83,7 @@ impl Mailbox {
     }
 
     /// Puts a mail into a folder, as a mail program does with what it sent or a move between servers.
-    async fn append(&mut self, folder: &str, mail: &Mail) {
+    pub async fn append(&mut self, folder: &str, mail: &Mail) {
         let raw = mail.raw(&self.user);
         let command = format!(
             "APPEND {folder} ({}) {{{}+}}\r\n{raw}",
@@ -93,7 +94,7 @@ impl Mailbox {
     }
 
     /// Delivers a mail, as the world does.
-    async fn deliver(&self, mail: &Mail) {
+    pub async fn deliver(&self, mail: &Mail) {
         let stream = TcpStream::connect(("127.0.0.1", self.lmtp)).await.unwrap();
         let mut stream = BufReader::new(stream);
         let raw = mail.raw(&self.user);
@@ -126,7 +127,7 @@ impl Mailbox {
             .to_owned()
     }
 
-    async fn remove(&mut self, folder: &str, id: &str) {
+    pub async fn remove(&mut self, folder: &str, id: &str) {
         self.run(&format!("SELECT {folder}")).await;
         let uid = self.uid(id).await;
         self.run(&format!("UID STORE {uid} +FLAGS (\\Deleted)"))
@@ -143,14 +144,14 @@ impl Mailbox {
         self.run("UNSELECT").await;
     }
 
-    async fn move_to(&mut self, from: &str, id: &str, to: &str) {
+    pub async fn move_to(&mut self, from: &str, id: &str, to: &str) {
         self.run(&format!("SELECT {from}")).await;
         let uid = self.uid(id).await;
         self.run(&format!("UID MOVE {uid} {to}")).await;
         self.run("UNSELECT").await;
     }
 
-    fn config(&self) -> ImapConfig {
+    pub fn config(&self) -> ImapConfig {
         let password = variable("MAILBOX_PASSWORD").unwrap();
         let login = Login::Password(SecretString::from(password));
         let mut config = ImapConfig::new("127.0.0.1", &self.user, login);
@@ -184,7 +185,7 @@ fn written(minute: u32) -> DateTime<Utc> {
 
 /// A mail to be written.
 #[derive(Clone)]
-struct Mail {
+pub struct Mail {
     id: &'static str,
     from: String,
     to: Option<String>,
@@ -195,7 +196,7 @@ struct Mail {
     flags: &'static str,
 }
 
-fn customer(id: &'static str, above: &'static str, minute: u32, body: &str) -> Mail {
+pub fn customer(id: &'static str, above: &'static str, minute: u32, body: &str) -> Mail {
     Mail {
         id,
         from: "anna@home.test".into(),
@@ -208,7 +209,7 @@ fn customer(id: &'static str, above: &'static str, minute: u32, body: &str) -> M
     }
 }
 
-fn team(id: &'static str, above: &'static str, minute: u32, body: &str) -> Mail {
+pub fn team(id: &'static str, above: &'static str, minute: u32, body: &str) -> Mail {
     Mail {
         from: "tom@support.test".into(),
         to: Some("anna@home.test".into()),
@@ -244,17 +245,17 @@ impl Mail {
 }
 
 /// A source with a store of its own.
-struct Pulling {
+pub struct Pulling {
     store: Store,
-    connector: Imap,
-    source: SourceId,
+    pub connector: Imap,
+    pub source: SourceId,
     /// Days that have passed in this test.
-    days: i64,
+    pub days: i64,
     _folder: TempDir,
 }
 
 impl Pulling {
-    async fn new(config: ImapConfig) -> Self {
+    pub async fn new(config: ImapConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned()))
             .await
@@ -274,7 +275,7 @@ impl Pulling {
     }
 
     /// Pulls until nothing more is waiting.
-    async fn pull(&self) -> PullOutcome {
+    pub async fn pull(&self) -> PullOutcome {
         let outcome = self.try_pull(1_000).await;
         assert_eq!(outcome.failure, None);
         assert!(outcome.is_complete);
@@ -282,7 +283,7 @@ impl Pulling {
         outcome
     }
 
-    async fn try_pull(&self, pages: u32) -> PullOutcome {
+    pub async fn try_pull(&self, pages: u32) -> PullOutcome {
         let now = self.now();
         let config = IngestConfig::default();
         pull_source(
@@ -310,7 +311,7 @@ impl Pulling {
     }
 
     /// What counts: each conversation's id with the texts of its messages.
-    async fn counted(&self) -> BTreeMap<String, Vec<String>> {
+    pub async fn counted(&self) -> BTreeMap<String, Vec<String>> {
         let changes = self.store.changes_after(0, 10_000).await.unwrap();
         let conversations = changes.into_iter().map(|change| change.stored.conversation);
         let counted = conversations.filter(|one| one.exclusion.is_none());
@@ -326,7 +327,7 @@ impl Pulling {
     }
 
     /// Walks through everything two days later, and reads again what was missed.
-    async fn sweep(&mut self) {
+    pub async fn sweep(&mut self) {
         self.days += 2;
         self.pull().await;
         self.days += 1;
@@ -334,7 +335,7 @@ impl Pulling {
     }
 }
 
-fn expected(threads: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+pub fn expected(threads: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
     let thread = |(id, texts): &(&str, &[&str])| {
         (
             (*id).to_owned(),
@@ -871,91 +872,4 @@ async fn the_login_is_encrypted_and_wrong_ones_are_told() {
     assert!(connector.check(now).await.unwrap()[0].contains("Nowhere"));
     config.port = 1;
     assert!(matches!(failure(&config).await, PullError::Transient(_)));
-}
-
-/// Lets so many bytes of the server's answers through, then cuts the line.
-async fn cutting(port: u16, bytes: usize) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let own = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let (mut near, _) = listener.accept().await.unwrap();
-        drop(listener);
-        let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let (mut left, mut upward, mut downward) = (bytes, [0; 4_096], [0; 4_096]);
-        loop {
-            tokio::select! {
-                read = near.read(&mut upward) => match read {
-                    Ok(count) if count > 0 => far.write_all(&upward[..count]).await.unwrap(),
-                    _ => return,
-                },
-                read = far.read(&mut downward) => match read {
-                    Ok(count) if count > 0 => {
-                        let count = count.min(left);
-                        left -= count;
-                        if near.write_all(&downward[..count]).await.is_err() || left == 0 {
-                            return;
-                        }
-                    }
-                    _ => return,
-                },
-            }
-        }
-    });
-    own
-}
-
-#[tokio::test]
-async fn a_line_cut_at_any_place_loses_and_doubles_nothing() {
-    let Some(mut mailbox) = Mailbox::open("cut").await else {
-        return;
-    };
-    let threads = [
-        ("a@x", "b@x", "c@x"),
-        ("d@x", "e@x", "f@x"),
-        ("g@x", "h@x", "i@x"),
-    ];
-    for (minute, (one, two, three)) in threads.iter().enumerate() {
-        let minute = minute as u32;
-        mailbox
-            .deliver(&customer(one, "", minute, &format!("{one} says")))
-            .await;
-        mailbox
-            .append("Sent", &team(two, one, minute + 10, &format!("{two} says")))
-            .await;
-        mailbox
-            .deliver(&customer(three, two, minute + 20, &format!("{three} says")))
-            .await;
-    }
-    let whole = expected(&[
-        ("a@x", &["a@x says", "b@x says", "c@x says"]),
-        ("d@x", &["d@x says", "e@x says", "f@x says"]),
-        ("g@x", &["g@x says", "h@x says", "i@x says"]),
-    ]);
-    let mut config = mailbox.config();
-    config.page_records = 2;
-    config.timeout = std::time::Duration::from_secs(5);
-    let (mut cuts, mut bytes) = (0, 40);
-    loop {
-        config.port = cutting(mailbox.port, bytes).await;
-        let mut pulling = Pulling::new(config.clone()).await;
-        let outcome = pulling.try_pull(1_000).await;
-        let removed = outcome.saved.removed;
-        assert_eq!(removed, 0, "cut after {bytes} bytes");
-        if outcome.failure.is_none() {
-            assert_eq!(pulling.counted().await, whole);
-            break;
-        }
-        let error = outcome.failure.unwrap().error;
-        assert!(
-            matches!(error, PullError::Transient(_)),
-            "cut after {bytes} bytes: {error}"
-        );
-        cuts += 1;
-        // The next process goes on with the saved cursor.
-        pulling.connector = Imap::new(pulling.source.clone(), mailbox.config()).unwrap();
-        pulling.pull().await;
-        assert_eq!(pulling.counted().await, whole, "cut after {bytes} bytes");
-        bytes += 60 + bytes / 12;
-    }
-    assert!(cuts > 20, "{cuts}");
 }

@@ -18,6 +18,7 @@ mod golden;
 mod golden_cases;
 mod helpdesk;
 mod hooks;
+mod imap_faults;
 mod imap_real;
 mod kill;
 mod notifiers;

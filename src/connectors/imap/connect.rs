@@ -103,7 +103,10 @@ pub(super) fn refusal(words: &str) -> Failure {
 pub(super) async fn log_in(config: &ImapConfig, tls: &TlsConnector) -> Result<LoggedIn, PullError> {
     let timeout = config.timeout;
     let tcp = within(timeout, async {
-        Ok(TcpStream::connect((config.host.as_str(), config.port)).await?)
+        let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
+        // The library writes a command in parts: each would wait for the one before to be acknowledged.
+        stream.set_nodelay(true)?;
+        Ok(stream)
     });
     let tcp = tcp.await.map_err(|_| unreachable(config))?;
     let stream = match config.security {

@@ -30,7 +30,7 @@ impl Dialect for RequestTracker {
         let mut settings = super::settings(url, credentials, usual, PER_PAGE as u32);
         settings.category = Some(FieldPath::new("Category"));
         let choices = Choices {
-            overlap: 30,
+            overlap: 12,
             ..Choices::default()
         };
         Arc::new(request_tracker::RequestTracker::new(settings, choices))
