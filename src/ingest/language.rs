@@ -7,7 +7,7 @@
 //! `whatlang` costs as much as all other cleaning together, so it is not asked where the words that hold a sentence together
 //! leave no doubt.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use whatlang::Lang;
@@ -30,9 +30,9 @@ const WITH_OWN_WORDS: [&str; 8] = ["de", "en", "es", "fr", "it", "nl", "pt", "sv
 const NEIGHBOURS: [&str; 9] = ["ca", "da", "fi", "hu", "id", "no", "ro", "sl", "tr"];
 
 /// By language, the function words that none of its neighbours has.
-static OWN_WORDS: LazyLock<BTreeMap<&str, HashSet<&str>>> = LazyLock::new(|| {
+static OWN_WORDS: LazyLock<BTreeMap<&str, BTreeSet<&str>>> = LazyLock::new(|| {
     let words = |language: &str| stop_words::lookup(language).unwrap_or(&[]).iter().copied();
-    let shared: HashSet<&str> = NEIGHBOURS.into_iter().flat_map(words).collect();
+    let shared: BTreeSet<&str> = NEIGHBOURS.into_iter().flat_map(words).collect();
     let is_own =
         |word: &&str| word.chars().count() >= OWN_WORD_LETTERS_MIN && !shared.contains(word);
     let own = |language| (language, words(language).filter(is_own).collect());

@@ -256,7 +256,7 @@ impl Tampered<'_> {
     async fn delete(&mut self, table: &str, row: &str) {
         execute(
             &mut self.raw,
-            &format!("CREATE TABLE gone AS SELECT * FROM {table} WHERE {row}"),
+            &format!("CREATE TABLE kept_aside AS SELECT * FROM {table} WHERE {row}"),
         )
         .await;
         execute(&mut self.raw, &format!("DELETE FROM {table} WHERE {row}")).await;
@@ -264,10 +264,10 @@ impl Tampered<'_> {
         self.assert_found(&what, !row.contains("'daily'")).await;
         execute(
             &mut self.raw,
-            &format!("INSERT INTO {table} SELECT * FROM gone"),
+            &format!("INSERT INTO {table} SELECT * FROM kept_aside"),
         )
         .await;
-        execute(&mut self.raw, "DROP TABLE gone").await;
+        execute(&mut self.raw, "DROP TABLE kept_aside").await;
     }
 
     async fn add(&mut self, table: &str, row: &str) {
