@@ -367,7 +367,7 @@ fn shown_columns(found: &Found<'_>) -> Vec<(String, String)> {
             add("periods", labels.join(", "));
             let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
             if names.len() > 1 {
-                add("counts", names.join(", "));
+                add("metrics", names.join(", "));
             }
         }
         Shape::Tickets(export) => add("tickets", table.label(export.id)),

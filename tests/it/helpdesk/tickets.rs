@@ -174,6 +174,11 @@ impl Tickets {
             .filter(|ticket| ticket.listed_from <= self.now && !self.is_hidden)
     }
 
+    /// A ticket as it is, whoever asks.
+    pub fn known(&self, id: u64) -> Option<&Ticket> {
+        self.tickets.get(&id)
+    }
+
     /// A ticket by its id, whatever lists show.
     pub fn find(&self, id: u64) -> Option<&Ticket> {
         self.tickets.get(&id).filter(|_| !self.is_hidden)
@@ -251,6 +256,13 @@ impl Tickets {
 
     pub fn solve(&mut self, id: u64) {
         self.change_status(id, "solved");
+    }
+
+    /// It was opened so many days before, and not touched since.
+    pub fn age(&mut self, id: u64, days: i64) {
+        let ticket = self.tickets.get_mut(&id).unwrap();
+        ticket.created_at -= TimeDelta::days(days);
+        ticket.updated_at = ticket.created_at;
     }
 
     /// An index loses it: no list of changes shows it any more.
