@@ -361,6 +361,73 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn fixture(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_ticket_is_read_with_its_conversations_and_ratings() {
+        let url = "https://example.freshdesk.com".parse().unwrap();
+        let credentials = Credentials::bearer("x".to_owned().into());
+        let settings = Settings::new("desk".into(), url, credentials, &KIND.usual);
+        let entries = fixture(include_str!(
+            "../../tests/fixtures/freshdesk/conversations.json"
+        ));
+        let found = conversation(
+            &fixture(include_str!("../../tests/fixtures/freshdesk/ticket.json")),
+            entries.as_array().unwrap(),
+            &fixture(include_str!(
+                "../../tests/fixtures/freshdesk/satisfaction_ratings.json"
+            )),
+            &settings,
+        );
+        let found = found.unwrap();
+        assert_eq!(found.key.to_string(), "desk/4711");
+        assert_eq!(found.status.as_deref(), Some("resolved"));
+        assert_eq!(found.channel.as_deref(), Some("email"));
+        assert_eq!(found.account.as_deref(), Some("Miller Dairy"));
+        assert_eq!(found.requester.as_deref(), Some("43011112222"));
+        assert_eq!(found.closed_at, "2026-03-04T16:40:00Z".parse().ok());
+        assert_eq!(found.reopens, 1);
+        assert_eq!(found.tags, ["boiler", "vip"]);
+        assert_eq!(found.attributes["cf_region"], "South");
+        assert!(
+            found.csat.is_some_and(|csat| csat < 0.2),
+            "{:?}",
+            found.csat
+        );
+        let said: Vec<_> = found
+            .messages
+            .iter()
+            .map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "Since your technician was here the tap stays cold."
+                ),
+                (
+                    Author::Agent,
+                    Visibility::Public,
+                    "Please set the tank to 55 degrees and tell us tomorrow."
+                ),
+                (
+                    Author::Agent,
+                    Visibility::Internal,
+                    "The mixing valve was swapped, see the visit's report."
+                ),
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "Done, and it is still cold."
+                ),
+            ]
+        );
+    }
+
     #[test]
     fn ratings_go_from_the_unhappiest_to_the_happiest() {
         let of = |value: i64| rating(&json!([{"ratings": {"default_question": value}}])).unwrap();

@@ -109,7 +109,7 @@ fn text_kind(item: &Value) -> Option<bool> {
 }
 
 /// Keeps the first plain text of a transaction, or its first HTML when there is no plain one.
-fn keep_text(found: &mut BTreeMap<u64, (bool, String)>, item: &Value) {
+pub(super) fn keep_text(found: &mut BTreeMap<u64, (bool, String)>, item: &Value) {
     let Some((id, is_plain)) = json::number(item, "TransactionId").zip(text_kind(item)) else {
         return;
     };

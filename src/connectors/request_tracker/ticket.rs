@@ -291,6 +291,7 @@ fn custom_fields(ticket: &Value) -> BTreeMap<String, Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::texts::keep_text;
     use super::*;
     use serde_json::json;
 
@@ -302,6 +303,62 @@ mod tests {
         };
         assert_eq!((last("\"59\""), last("W/\"59\"")), (Some(59), Some(59)));
         assert_eq!(last("2026-03-02T09:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_ticket_is_read_with_its_history_and_texts() {
+        let fixture = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+        let ticket = fixture(include_str!(
+            "../../../tests/fixtures/request_tracker/ticket.json"
+        ));
+        let history = fixture(include_str!(
+            "../../../tests/fixtures/request_tracker/history.json"
+        ));
+        let attachments = fixture(include_str!(
+            "../../../tests/fixtures/request_tracker/attachments.json"
+        ));
+        let history: Vec<Transaction> = json::list(&history, "items")
+            .iter()
+            .filter_map(transaction)
+            .collect();
+        assert_eq!(history.len(), 6);
+        assert_eq!(
+            category(&ticket, None, "category").as_deref(),
+            Some("Heating")
+        );
+        assert_eq!(category(&ticket, None, "serial"), None);
+        let inactive = ["resolved".to_owned()];
+        assert_eq!(reopens(&history, "42", &inactive), 1);
+        let mut texts = BTreeMap::new();
+        for item in json::list(&attachments, "items") {
+            keep_text(&mut texts, item);
+        }
+        let texts = texts.into_iter().map(|(id, (_, text))| (id, text));
+        let messages = messages(&history, texts.collect(), &ticket);
+        let said: Vec<_> = messages
+            .iter()
+            .map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "Since your technician was here the tap stays cold."
+                ),
+                (
+                    Author::Agent,
+                    Visibility::Public,
+                    "Please set the tank to 55 degrees."
+                ),
+                (
+                    Author::Agent,
+                    Visibility::Internal,
+                    "The mixing valve was swapped, see the visit's report."
+                ),
+            ]
+        );
     }
 
     #[test]

@@ -403,6 +403,66 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_of_the_export_is_read_with_its_comments() {
+        let fixture = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+        let export = fixture(include_str!("../../../tests/fixtures/zendesk/tickets.json"));
+        let ticket = &export["tickets"][0];
+        let mut comments = Comments::default();
+        comments.add(&fixture(include_str!(
+            "../../../tests/fixtures/zendesk/comments.json"
+        )));
+        let head = head(ticket, &SourceId::from("desk")).unwrap();
+        assert!(removal(ticket, &head).is_none());
+        let fields = Fields {
+            category: FieldChoice::parse("field:360001234"),
+            product: None,
+            csat: None,
+        };
+        let around = Around::read(&export);
+        let found = conversation(ticket, head, comments, &around, &fields, "u".to_owned());
+        assert_eq!(found.key.to_string(), "desk/35436");
+        assert_eq!(
+            found.updated_at,
+            "2026-03-04T16:41:00Z".parse::<DateTime<Utc>>().unwrap()
+        );
+        assert_eq!(found.category.as_deref(), Some("heating"));
+        assert_eq!(found.account.as_deref(), Some("Miller Dairy"));
+        assert_eq!(found.attributes["group"], "Service south");
+        assert_eq!((found.reopens, found.csat), (1, Some(0.0)));
+        assert_eq!(found.closed_at, "2026-03-04T16:40:00Z".parse().ok());
+        let said: Vec<_> = found
+            .messages
+            .iter()
+            .map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "Since your technician was here the tap stays cold."
+                ),
+                (
+                    Author::Agent,
+                    Visibility::Public,
+                    "Please set the tank to 55 degrees."
+                ),
+                (
+                    Author::Agent,
+                    Visibility::Internal,
+                    "The mixing valve was swapped, see the visit's report."
+                ),
+                (
+                    Author::Customer,
+                    Visibility::Public,
+                    "Call from the customer\n\nI did, and it is still cold."
+                ),
+            ]
+        );
+    }
+
+    #[test]
     fn removals_are_told_from_tickets() {
         let ticket = |more: Value| {
             let mut ticket = json!({"id": 1, "created_at": "2026-03-02T09:12:00Z", "updated_at": "2026-03-02T09:12:00Z",
