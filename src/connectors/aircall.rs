@@ -343,11 +343,7 @@ mod tests {
         assert_eq!(found.account.as_deref(), Some("Nord GmbH"));
         assert_eq!(found.requester.as_deref(), Some("+49 30 123456"));
         assert_eq!(found.attributes["line"], "Service");
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

@@ -413,11 +413,7 @@ mod tests {
             "2026-03-02T12:00:00+00:00"
         );
         assert_eq!(found.attributes["team"], "service");
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

@@ -260,11 +260,7 @@ mod tests {
         assert_eq!(found.status.as_deref(), Some("completed"));
         assert_eq!(found.requester.as_deref(), Some("+4930123456"));
         assert_eq!(found.attributes["ticket"], "4711");
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         let note = "Valve drips, spare part ordered.";
         assert_eq!(said, [(Author::Agent, Visibility::Internal, note)]);
     }

@@ -396,11 +396,7 @@ mod tests {
             "{:?}",
             found.csat
         );
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         assert_eq!(
             said,
             [

@@ -445,11 +445,7 @@ mod tests {
             Some("https://app.frontapp.com/open/cnv_55c8c149")
         );
         assert_eq!(found.attributes["status_category"], "resolved");
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

@@ -372,11 +372,7 @@ mod tests {
         assert_eq!(found.tags, ["Warranty", "Leak"]);
         assert_eq!(found.requester.as_deref(), Some("anna@customer.example"));
         assert_eq!(found.attributes["outcome_category"], "Answered");
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

@@ -450,11 +450,7 @@ mod tests {
             Some("2026-03-02T12:00:00Z".parse().unwrap())
         );
         assert_eq!(read.attributes["key"], "HELP-42");
-        let messages: Vec<_> = read
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let messages = crate::connectors::testing::said(&read.messages);
         assert_eq!(
             messages,
             [

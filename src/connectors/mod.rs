@@ -310,6 +310,20 @@ fn limits(section: &mut Section<'_>) -> http::Limits {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    //! What the tests of all systems look at.
+
+    use crate::model::{Author, Message, Visibility};
+
+    /// Who said what to whom.
+    pub fn said(messages: &[Message]) -> Vec<(Author, Visibility, &str)> {
+        let said = messages.iter();
+        said.map(|one| (one.author, one.visibility, one.text.as_str()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 

@@ -447,11 +447,7 @@ mod tests {
             Some("B 12")
         );
         assert!(!read.attributes.contains_key("customer_id"));
-        let messages: Vec<_> = read
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let messages = crate::connectors::testing::said(&read.messages);
         assert_eq!(
             messages,
             [

@@ -315,11 +315,7 @@ mod tests {
             read.url.as_deref(),
             Some("https://secure.helpscout.net/conversation/2391938111/349/")
         );
-        let messages: Vec<_> = read
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let messages = crate::connectors::testing::said(&read.messages);
         assert_eq!(
             messages,
             [

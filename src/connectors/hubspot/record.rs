@@ -440,11 +440,7 @@ mod tests {
                 .as_deref()
                 .is_some_and(|url| url.ends_with("/0-5/70011"))
         );
-        let messages: Vec<_> = read
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let messages = crate::connectors::testing::said(&read.messages);
         assert_eq!(
             messages,
             [

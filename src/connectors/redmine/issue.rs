@@ -185,11 +185,7 @@ mod tests {
         let mut settings = settings();
         settings.product = Some(FieldPath::new("custom_fields.Product"));
         let found = conversation(&fixture(), &known(), &settings).unwrap();
-        let messages: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let messages = crate::connectors::testing::said(&found.messages);
         let expected = [
             (
                 Author::Customer,

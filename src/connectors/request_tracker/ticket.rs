@@ -335,10 +335,7 @@ mod tests {
         }
         let texts = texts.into_iter().map(|(id, (_, text))| (id, text));
         let messages = messages(&history, texts.collect(), &ticket);
-        let said: Vec<_> = messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&messages);
         assert_eq!(
             said,
             [

@@ -270,11 +270,7 @@ mod tests {
             read.closed_at,
             Some("2026-03-02T15:00:00Z".parse().unwrap())
         );
-        let messages: Vec<_> = read
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let messages = crate::connectors::testing::said(&read.messages);
         assert_eq!(
             messages,
             [

@@ -453,11 +453,7 @@ mod tests {
         );
         assert_eq!(found.attributes["assignment_group"], "Service Desk");
         assert_eq!(found.attributes["number"], "INC0010001");
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

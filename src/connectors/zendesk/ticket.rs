@@ -430,11 +430,7 @@ mod tests {
         assert_eq!(found.attributes["group"], "Service south");
         assert_eq!((found.reopens, found.csat), (1, Some(0.0)));
         assert_eq!(found.closed_at, "2026-03-04T16:40:00Z".parse().ok());
-        let said: Vec<_> = found
-            .messages
-            .iter()
-            .map(|one| (one.author, one.visibility, one.text.as_str()))
-            .collect();
+        let said = crate::connectors::testing::said(&found.messages);
         assert_eq!(
             said,
             [
