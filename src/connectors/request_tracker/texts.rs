@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::RequestTracker;
@@ -126,22 +128,8 @@ pub(super) fn keep_text(found: &mut BTreeMap<u64, (bool, String)>, item: &Value)
 
 /// Base64 with line breaks, as UTF-8.
 fn base64_text(encoded: &str) -> String {
-    let value = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0_u32);
-    for digit in encoded.bytes().filter_map(value) {
-        (bits, held) = ((bits << 6 | u32::from(digit)) & 0xffff, held + 6);
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 0xff) as u8);
-        }
-    }
+    let digits: String = encoded.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(digits).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
