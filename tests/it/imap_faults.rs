@@ -16,8 +16,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::imap_real::{Mailbox, Pulling, customer, expected, team};
 
-/// How long the connector waits for an answer.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// How long the connector waits for an answer that stops in its middle or comes late; where the machine is too busy for the
+/// server to answer in time, twice as long each time.
+const SHORT: Duration = Duration::from_millis(400);
+
+/// How long it waits where the line itself tells.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Runs side by side: a mail server mostly waits for its disk.
 const AT_ONCE: usize = 8;
@@ -39,6 +43,15 @@ enum Fault {
     Late,
 }
 
+impl Fault {
+    fn patience(self) -> Duration {
+        match self {
+            Self::Silence | Self::Late => SHORT,
+            Self::Bytes | Self::Unanswered | Self::Half | Self::Refusal => LONG,
+        }
+    }
+}
+
 /// A way to the server on which one thing goes wrong.
 struct Proxy {
     port: u16,
@@ -47,7 +60,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn start(server: u16, fault: Fault, at: u64) -> Self {
+    async fn start(server: u16, fault: Fault, at: u64, patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let passed = Arc::new(AtomicU64::new(0));
@@ -57,6 +70,7 @@ impl Proxy {
                 let line = Line {
                     fault,
                     at,
+                    patience,
                     passed: Arc::clone(&counter),
                 };
                 // However it ends: the line is gone then.
@@ -75,6 +89,8 @@ impl Proxy {
 struct Line {
     fault: Fault,
     at: u64,
+    /// How long the other side waits.
+    patience: Duration,
     passed: Arc<AtomicU64>,
 }
 
@@ -113,10 +129,10 @@ impl Line {
                 }
                 Fault::Silence if is_now => {
                     back.write_all(&answer[..answer.len() / 2]).await.ok()?;
-                    tokio::time::sleep(PATIENCE * 3).await;
+                    tokio::time::sleep(self.patience * 3).await;
                     return None;
                 }
-                Fault::Late if is_now => tokio::time::sleep(PATIENCE / 4).await,
+                Fault::Late if is_now => tokio::time::sleep(self.patience / 4).await,
                 _ => {}
             }
             self.give(&mut back, &answer).await?;
@@ -215,41 +231,66 @@ fn whole_after() -> BTreeMap<String, Vec<String>> {
     ])
 }
 
+/// How a run went.
+enum Run {
+    Struck,
+    /// It never came to the place.
+    Undisturbed,
+    /// It ended before it came there: the server was slower than the connector is patient.
+    TooSlow,
+}
+
 /// A mailbox pulled over a way on which something goes wrong once: in the first pull, or in one after changes, with the
 /// walk over everything that finds what is gone. False when it never came to it.
 async fn goes_wrong(fault: Fault, at: u64) -> Option<bool> {
+    let mut patience = fault.patience();
+    loop {
+        match run(fault, at, patience).await? {
+            Run::Struck => return Some(true),
+            Run::Undisturbed => return Some(false),
+            Run::TooSlow => patience *= 2,
+        }
+        assert!(patience < LONG * 4, "{fault:?} at {at}: never in time");
+    }
+}
+
+async fn run(fault: Fault, at: u64, patience: Duration) -> Option<Run> {
     let mut mailbox = Mailbox::open("fault").await?;
     written(&mut mailbox).await;
-    let proxy = Proxy::start(mailbox.port, fault, at).await;
+    let proxy = Proxy::start(mailbox.port, fault, at, patience).await;
     let mut config = mailbox.config();
     config.page_records = 2;
     let plain = config.clone();
-    (config.port, config.timeout) = (proxy.port, PATIENCE);
+    (config.port, config.timeout) = (proxy.port, patience);
     let mut pulling = Pulling::new(config).await;
     let when = format!("{fault:?} at {at}");
     let first = pulling.try_pull(1_000).await;
     assert_eq!(first.saved.removed, 0, "{when}");
-    told(first.failure, &when);
+    let mut has_failed = told(first.failure, &when);
     changed(&mut mailbox).await;
     for days in [2, 3] {
         pulling.days = days;
-        told(pulling.try_pull(1_000).await.failure, &when);
+        has_failed |= told(pulling.try_pull(1_000).await.failure, &when);
     }
-    let has_struck = proxy.has_struck(at);
+    let run = match (proxy.has_struck(at), has_failed) {
+        (true, _) => Run::Struck,
+        (false, true) => Run::TooSlow,
+        (false, false) => Run::Undisturbed,
+    };
     pulling.connector = Imap::new(pulling.source.clone(), plain).unwrap();
     pulling.pull().await;
     pulling.sweep().await;
     assert_eq!(pulling.counted().await, whole_after(), "{when}");
-    Some(has_struck)
+    Some(run)
 }
 
-/// A fault on the way is no matter for a person, and its text has no mail's words.
-fn told(failure: Option<groundswell::ingest::PullFailure>, when: &str) {
-    if let Some(failure) = failure {
-        let text = failure.error.to_string();
-        let is_passing = matches!(failure.error, PullError::Transient(_));
-        assert!(is_passing && !text.contains("says"), "{when}: {text}");
-    }
+/// A fault on the way is no matter for a person, and its text has no mail's words. Whether there was one.
+fn told(failure: Option<groundswell::ingest::PullFailure>, when: &str) -> bool {
+    let Some(failure) = failure else { return false };
+    let text = failure.error.to_string();
+    let is_passing = matches!(failure.error, PullError::Transient(_));
+    assert!(is_passing && !text.contains("says"), "{when}: {text}");
+    true
 }
 
 /// Some runs at a time, in the order of the places, until one was not struck; how many were.
