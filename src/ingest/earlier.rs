@@ -4,16 +4,26 @@
 use std::collections::BTreeMap;
 
 use crate::connectors::Page;
-use crate::model::{MESSAGES_MISSING, Message, Record};
+use crate::model::{Conversation, MESSAGES_MISSING, Message, Record};
 use crate::store::Store;
 
-/// Puts earlier messages out of the store back into conversations that say that some are missing.
+/// Whether a page has conversations that say that some of their messages are missing.
+pub(super) fn lacks_earlier(page: &Page) -> bool {
+    let mut records = page.records.iter();
+    records.any(|record| matches!(record, Record::Conversation(one) if lacks_messages(one)))
+}
+
+fn lacks_messages(conversation: &Conversation) -> bool {
+    conversation.attributes.contains_key(MESSAGES_MISSING)
+}
+
+/// Puts earlier messages out of the store back into such conversations.
 pub(super) async fn keep_earlier(store: &Store, page: &mut Page) -> anyhow::Result<()> {
     for record in &mut page.records {
         let Record::Conversation(conversation) = record else {
             continue;
         };
-        if !conversation.attributes.contains_key(MESSAGES_MISSING) {
+        if !lacks_messages(conversation) {
             continue;
         }
         if let Some(stored) = store.conversation(&conversation.key).await? {

@@ -1,13 +1,14 @@
 //! Pulls one source: page by page, cleaned and redacted, each page and its cursor in one transaction.
 //!
-//! `clean`, `redact`, `language` and `prepare` are pure; `pull` is the loop around them, and `again` reads single records
-//! that could not be read before, `backfill` what is older than the first pull.
+//! `clean`, `redact`, `language` and `prepare` are pure. `pull` reads what is new and `backfill` what is older than the
+//! first pull, both page by page in their `lane`; `again` reads single records that could not be read before.
 
 mod again;
 mod backfill;
 mod clean;
 mod earlier;
 mod html;
+mod lane;
 mod language;
 mod numbers;
 mod phrases;

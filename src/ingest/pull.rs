@@ -1,14 +1,13 @@
-//! The loop around a connector: page, prepare, save, again. The cursor moves only in the transaction
-//! that writes the page, so an end at any moment loses nothing and repeats at most one page.
-
-use std::collections::BTreeSet;
+//! One pull of a source: parked records first, then page by page what is new, each cleaned and saved. The cursor moves only
+//! in the transaction that writes the page, so an end at any moment loses nothing and repeats at most one page.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rayon::prelude::*;
 
-use super::earlier::{keep_earlier, keep_ratings};
+use super::earlier::{keep_earlier, keep_ratings, lacks_earlier};
+use super::lane::Lane;
 use super::{IngestConfig, again, prepare};
-use crate::connectors::{Connector, Cursor, Page, Parked, PullError};
+use crate::connectors::{Connector, Cursor, Page, PullError};
 use crate::model::{Record, SourceId, Stored};
 use crate::store::{CleanPage, Moves, Saved, Store};
 
@@ -75,7 +74,7 @@ pub async fn pull_source(
     let ended = match again {
         Ok(vain) => {
             let cursor = progress.and_then(|progress| progress.cursor);
-            pull.pages(cursor, vain, pages_max).await?
+            pull.pages(Lane::Daily, cursor, vain, pages_max).await?
         }
         Err(error) => Err(error),
     };
@@ -120,71 +119,62 @@ pub(super) struct Pull<'a> {
 }
 
 impl Pull<'_> {
-    /// Page by page from `cursor`. Records that were read again in vain are noted with the first page: it proves that the
-    /// source answers, so that an outage costs no record one of its tries.
-    async fn pages(
-        &mut self,
-        mut cursor: Option<Cursor>,
-        mut vain: Vec<Parked>,
-        pages_max: u32,
-    ) -> anyhow::Result<Result<(), PullError>> {
-        let moves = if self.connector.has_backfill() {
-            Moves::DailyFrom(self.now)
-        } else {
-            Moves::Daily
-        };
-        let mut seen: BTreeSet<u64> = cursor.iter().map(fingerprint).collect();
-        while !self.outcome.is_complete && self.outcome.pages < pages_max {
-            let pulled = self.connector.pull(cursor.as_ref(), self.now).await;
-            let mut page = match pulled.and_then(|page| refuse_repeated(page, &seen)) {
-                Ok(page) => page,
-                Err(error) => return Ok(Err(error)),
-            };
-            page.parked.append(&mut vain);
-            cursor = Some(page.next.clone());
-            self.outcome.is_complete = page.is_last;
-            self.save(page, moves).await?;
-            seen.extend(cursor.as_ref().map(fingerprint));
-        }
-        Ok(Ok(()))
+    /// Makes a page ready and saves it.
+    pub async fn save(&mut self, page: Page, moves: Moves) -> anyhow::Result<()> {
+        let ready = self.ready(page, moves).await?;
+        let saved = self.write(&ready).await?;
+        self.outcome.add(ready, saved);
+        Ok(())
     }
 
-    /// Cleans a page and saves it.
-    pub async fn save(&mut self, mut page: Page, moves: Moves) -> anyhow::Result<()> {
+    /// Whether a page becomes ready only when all before it are saved: what the vendor does not say again is taken out of
+    /// the store.
+    pub fn needs_stored(&self, page: &Page) -> bool {
+        self.connector.has_ratings_apart() || lacks_earlier(page)
+    }
+
+    /// Completes a page with what is stored, and cleans it.
+    pub async fn ready(&self, mut page: Page, moves: Moves) -> anyhow::Result<Ready> {
         keep_earlier(self.store, &mut page).await?;
         if self.connector.has_ratings_apart() {
             keep_ratings(self.store, &mut page).await?;
         }
-        let (page, remarks) = clean_page(page, moves, self.config.clone()).await?;
-        let saved = self.store.save_page(self.source, &page, self.now).await?;
-        tracing::debug!(source.id = %self.source, records.count = page.conversations.len(), "page saved");
-        let outcome = &mut self.outcome;
+        let config = self.config.clone();
+        Ok(tokio::task::spawn_blocking(move || Ready::new(page, moves, &config)).await?)
+    }
+
+    /// Writes a page with its place.
+    pub async fn write(&self, ready: &Ready) -> anyhow::Result<Saved> {
+        let saved = self
+            .store
+            .save_page(self.source, &ready.page, self.now)
+            .await?;
+        tracing::debug!(source.id = %self.source, records.count = ready.page.conversations.len(), "page saved");
+        Ok(saved)
+    }
+}
+
+impl PullOutcome {
+    /// Counts a page that was saved.
+    pub(super) fn add(&mut self, ready: Ready, saved: Saved) {
         // Single records prove nothing about the source's pages.
-        outcome.pages += u32::from(moves != Moves::Nothing);
-        outcome.saved = sum(outcome.saved, saved);
-        outcome.skipped += page.skipped.len() as u64;
-        outcome.parked += page.parked.len() as u64;
-        outcome.remarks.extend(remarks);
-        Ok(())
+        self.pages += u32::from(ready.page.moves != Moves::Nothing);
+        self.saved = sum(self.saved, saved);
+        self.skipped += ready.page.skipped.len() as u64;
+        self.parked += ready.page.parked.len() as u64;
+        self.remarks.extend(ready.remarks);
     }
 }
 
-/// A page that says "go on" and leads back to where this pull has been would be pulled for ever.
-pub(super) fn refuse_repeated(page: Page, seen: &BTreeSet<u64>) -> Result<Page, PullError> {
-    if !page.is_last && seen.contains(&fingerprint(&page.next)) {
-        let reason = "the page repeats: it leads back to where the pull has been".to_owned();
-        return Err(PullError::Malformed(reason));
-    }
-    Ok(page)
+/// A page on its way into the store.
+pub(super) struct Ready {
+    pub page: CleanPage,
+    pub remarks: Vec<String>,
 }
 
-/// Cleans a page's records side by side; the order stays.
-async fn clean_page(
-    page: Page,
-    moves: Moves,
-    config: IngestConfig,
-) -> anyhow::Result<(CleanPage, Vec<String>)> {
-    let cleaned = tokio::task::spawn_blocking(move || {
+impl Ready {
+    /// Cleans a page's records side by side; the order stays.
+    fn new(page: Page, moves: Moves, config: &IngestConfig) -> Self {
         let mut clean = CleanPage {
             gone: page.gone,
             not_ours: page.not_ours,
@@ -207,11 +197,13 @@ async fn clean_page(
         }
         let prepared = conversations
             .into_par_iter()
-            .map(|one| prepare(one, &config));
+            .map(|one| prepare(one, config));
         clean.conversations = prepared.collect::<Vec<Stored>>();
-        (clean, page.remarks)
-    });
-    Ok(cleaned.await?)
+        Self {
+            page: clean,
+            remarks: page.remarks,
+        }
+    }
 }
 
 fn sum(left: Saved, right: Saved) -> Saved {

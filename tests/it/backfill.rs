@@ -202,6 +202,25 @@ async fn a_page_that_never_comes_stops_no_daily_pull() {
     assert_eq!(ids(&app).await, all_ids(55)[50..]);
 }
 
+#[tokio::test]
+async fn the_next_page_is_asked_for_while_one_waits_to_be_saved() {
+    let world = World::new(state(60));
+    let app = world.app().await;
+    rounds(&app, hour(50)).await;
+    let others = app.turn.lock().await;
+    let mut failed = BTreeSet::new();
+    let watching = async {
+        let is_ahead = async || (world.desk.with(|state| state.backfills) == 2).then_some(());
+        eventually("a second page is asked for", is_ahead).await;
+        assert!(ids(&app).await.is_empty());
+        drop(others);
+    };
+    tokio::join!(app.backfill_round(hour(50), &mut failed), watching);
+    assert_eq!(ids(&app).await, all_ids(50)[30..]);
+    let asked = world.desk.with(|state| state.backfills);
+    assert_eq!(asked, 5, "nothing is asked for that is not saved");
+}
+
 async fn closed(app: &App) -> Vec<String> {
     let windows = app.store.closed_windows(Cadence::Daily, 10).await.unwrap();
     windows.into_iter().map(|one| one.window).collect()
