@@ -14,10 +14,21 @@ use super::sql::{ManyRows, all, composed, count, first, get, json_list, plain, r
 use super::{CleanPage, Store, Writing};
 use crate::model::SourceId;
 
-/// So many may always go, however few conversations a source has.
-const ALWAYS: u64 = 20;
+/// So many may go whatever part of the source's conversations they are, unless the source is small.
+const FEW: u64 = 10;
+
+/// Of a small source no more than one in so many.
+const OF_SMALL: u64 = 4;
+
+/// So many may go even of the smallest source: somebody tries out what a deletion does.
+const ALWAYS: u64 = 2;
 
 /// What was buried so long ago counts with what is to be buried now, so that the brake is not passed in small steps.
+///
+/// What goes one by one passes up to the limit, and is held from there on. That is as it should be: nobody can tell the
+/// first of many from a single deletion, and to hold each until it is known to be alone would leave the words of somebody
+/// who asked to be forgotten here, and make every everyday deletion a person's task. What a right that vanishes bit by bit
+/// can cost is bounded by the limit, which is small for that reason.
 const PERIOD: TimeDelta = TimeDelta::days(7);
 
 /// Of what is held back so many are asked for with each pull: once one is there again, all are looked for again.
@@ -65,7 +76,9 @@ enum Verdict {
 
 impl Figures {
     fn judge(&self, max_percent: u8) -> Verdict {
-        let most = ((self.live + self.recent) * u64::from(max_percent) / 100).max(ALWAYS);
+        let all = self.live + self.recent;
+        let few = (all / OF_SMALL).clamp(ALWAYS, FEW);
+        let most = (all * u64::from(max_percent) / 100).max(few);
         let gone = self.gone + self.recent;
         if gone > most {
             Verdict::Hold
@@ -336,8 +349,8 @@ mod tests {
 
     #[test]
     fn few_go_at_once_many_wait_for_a_person() {
-        assert_eq!(judge(20, 0, 0, 20), Verdict::Bury);
-        assert_eq!(judge(21, 0, 0, 30), Verdict::Hold);
+        assert_eq!(judge(10, 0, 0, 100), Verdict::Bury);
+        assert_eq!(judge(11, 0, 0, 100), Verdict::Hold);
         assert_eq!(judge(50, 0, 0, 1_000), Verdict::Bury);
         assert_eq!(judge(51, 0, 0, 1_000), Verdict::Hold);
         // Nothing goes while it may still turn out that it is too much.
@@ -346,6 +359,20 @@ mod tests {
         // What went lately counts, and so does what there was before.
         assert_eq!(judge(10, 0, 41, 959), Verdict::Hold);
         assert_eq!(judge(9, 0, 41, 959), Verdict::Bury);
+    }
+
+    #[test]
+    fn a_small_source_has_a_brake_of_its_own() {
+        let most = |live| {
+            (0..=live)
+                .rev()
+                .find(|gone| judge(*gone, 0, 0, live) == Verdict::Bury)
+        };
+        let found = [1, 2, 3, 8, 12, 20, 39, 40, 100, 200, 240].map(|live| most(live).unwrap());
+        assert_eq!(found, [1, 2, 2, 2, 3, 5, 9, 10, 10, 10, 12]);
+        // One by one is no way around it.
+        assert_eq!(judge(1, 0, 4, 16), Verdict::Bury);
+        assert_eq!(judge(1, 0, 5, 15), Verdict::Hold);
     }
 
     #[test]

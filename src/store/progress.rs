@@ -76,11 +76,15 @@ impl SourceProgress {
     /// What a person should know of deletions that are held back, and what to do.
     pub fn held_line(&self) -> Option<String> {
         (self.deletions_held > 0).then(|| {
+            let gone = match self.deletions_held {
+                1 => "1 conversation is".to_owned(),
+                held => format!("{held} conversations are"),
+            };
             format!(
-                "{} conversations are gone from the helpdesk at once, so none of them was deleted here; check whether the \
-                 credentials lost rights or the helpdesk was installed anew. If they were really deleted there: \
-                 groundswell source allow-deletions {}",
-                self.deletions_held, self.id
+                "{gone} gone from the helpdesk, too many within a week for everyday deletions, so none of them was deleted \
+                 here; check whether the credentials lost rights or the helpdesk was installed anew. If they were really \
+                 deleted there: groundswell source allow-deletions {}",
+                self.id
             )
         })
     }

@@ -220,7 +220,7 @@ async fn deletions_of_nearly_everything_wait_for_a_person() {
     assert_eq!(said.code, 1);
     assert!(
         said.out.contains(
-            "BAD  source desk, deletions: 30 conversations are gone from the helpdesk at once"
+            "BAD  source desk, deletions: 30 conversations are gone from the helpdesk, too many within a week"
         ) && said.out.contains("groundswell source allow-deletions desk"),
         "{}",
         said.out

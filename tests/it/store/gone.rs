@@ -10,6 +10,7 @@ const CASES: &[Case] = cases![
     many_are_held_until_a_person_lets_them_go,
     what_is_there_again_lets_all_be_looked_for_again,
     what_went_within_a_week_counts,
+    of_a_small_source_few_may_go_also_one_by_one,
     what_the_helpdesk_calls_deleted_goes_whatever_is_held,
 ];
 
@@ -79,8 +80,8 @@ fn vanished(buried: u64, held: u64, missing: u64) -> Vanished {
 }
 
 async fn few_are_deleted_once_all_were_looked_for(store: Store) {
-    filled(&store, 100).await;
-    swept(&store, 2_000, 30..100).await;
+    filled(&store, 400).await;
+    swept(&store, 2_000, 30..400).await;
     assert_eq!(due(&store, 2_000).await, 30);
     gone(&store, 2_001, 0..15).await;
     assert_eq!(settle(&store, 2_001).await, vanished(0, 0, 15), "too early");
@@ -92,7 +93,7 @@ async fn few_are_deleted_once_all_were_looked_for(store: Store) {
     assert_eq!(settle(&store, 2_002).await, vanished(15, 0, 5));
     gone(&store, 2_003, 25..30).await;
     assert_eq!(settle(&store, 2_003).await, vanished(5, 0, 0));
-    assert_eq!(living(&store).await, 80);
+    assert_eq!(living(&store).await, 380);
     assert_eq!(settle(&store, 2_004).await, Vanished::default());
     assert!(
         store
@@ -109,9 +110,9 @@ async fn few_are_deleted_once_all_were_looked_for(store: Store) {
 async fn many_are_held_until_a_person_lets_them_go(store: Store) {
     filled(&store, 100).await;
     swept(&store, 2_000, 0..0).await;
-    gone(&store, 2_001, 0..20).await;
-    assert_eq!(settle(&store, 2_001).await, vanished(0, 0, 80));
-    gone(&store, 2_002, 20..40).await;
+    gone(&store, 2_001, 0..10).await;
+    assert_eq!(settle(&store, 2_001).await, vanished(0, 0, 90));
+    gone(&store, 2_002, 10..40).await;
     assert_eq!(settle(&store, 2_002).await, vanished(0, 40, 60));
     let progress = store.source_progress().await.unwrap().remove(0);
     assert_eq!(progress.deletions_held, 40);
@@ -179,7 +180,7 @@ async fn what_is_there_again_lets_all_be_looked_for_again(store: Store) {
 }
 
 async fn what_went_within_a_week_counts(store: Store) {
-    filled(&store, 100).await;
+    filled(&store, 400).await;
     let day = 24 * 60;
     for (at, first) in [(0, 0), (1, 8)] {
         gone(&store, 2_000 + at * day, first..first + 8).await;
@@ -189,6 +190,17 @@ async fn what_went_within_a_week_counts(store: Store) {
     assert_eq!(settle(&store, 2_000 + 2 * day).await, vanished(0, 8, 0));
     // A week after the first ones there is room again.
     assert_eq!(settle(&store, 2_000 + 7 * day).await, vanished(8, 0, 0));
+}
+
+async fn of_a_small_source_few_may_go_also_one_by_one(store: Store) {
+    filled(&store, 12).await;
+    for number in 0..3 {
+        gone(&store, 2_000, number..number + 1).await;
+        assert_eq!(settle(&store, 2_000).await, vanished(1, 0, 0));
+    }
+    gone(&store, 2_001, 3..4).await;
+    assert_eq!(settle(&store, 2_001).await, vanished(0, 1, 0));
+    assert_eq!(living(&store).await, 9);
 }
 
 async fn what_the_helpdesk_calls_deleted_goes_whatever_is_held(store: Store) {
