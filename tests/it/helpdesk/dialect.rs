@@ -12,9 +12,9 @@ use groundswell::connectors::engine::System;
 use serde_json::Value;
 use url::Url;
 
-use super::server::{begin, finish, status};
+use super::State;
+use super::server::{Shown, begin, finish, status};
 use super::tickets::{Expected, Ticket, Tickets};
-use super::{Fault, State};
 
 /// The secret with which every dialect is asked.
 pub const SECRET: &str = "s3cret-of-the-account";
@@ -148,30 +148,15 @@ async fn answer(
         return status(*code, &[]);
     }
     let reply = dialect.answer(&state.lock().unwrap().tickets, &asked);
-    match reply {
-        Reply::Json(value) => {
-            let before = remember(&state, &asked.path, &value);
-            finish(value, before, fault).await
-        }
-        Reply::With(value, headers) => {
-            let before = remember(&state, &asked.path, &value);
-            let mut response = finish(value, before, fault).await;
-            if fault.is_none_or(|fault| fault == Fault::Repeat) {
-                for (name, value) in headers {
-                    response.headers_mut().insert(name, value.parse().unwrap());
-                }
-            }
-            response
-        }
-        Reply::Status(code) => status(code, &[]),
-    }
-}
-
-/// What was answered at this path before.
-fn remember(state: &Mutex<State>, path: &str, value: &Value) -> Option<Value> {
-    state
-        .lock()
-        .unwrap()
-        .answered
-        .insert(path.to_owned(), value.clone())
+    let (value, headers) = match reply {
+        Reply::Json(value) => (value, Vec::new()),
+        Reply::With(value, headers) => (value, headers),
+        Reply::Status(code) => return status(code, &[]),
+    };
+    let page = Shown { value, headers };
+    let before = {
+        let mut state = state.lock().unwrap();
+        state.answered.insert(asked.path, page.clone())
+    };
+    finish(page, before, fault).await
 }

@@ -34,7 +34,7 @@ struct State {
     /// Paths and queries asked for, in order.
     requests: Vec<String>,
     /// The last answer at each path.
-    answered: BTreeMap<String, serde_json::Value>,
+    answered: BTreeMap<String, server::Shown>,
     /// Paths that hold this are refused like that.
     refused: Vec<(&'static str, u16)>,
     /// What people do once so many requests were made.

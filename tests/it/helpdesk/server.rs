@@ -51,6 +51,11 @@ async fn token(
     } else {
         return status(400, &[]);
     };
+    let headers = Vec::new();
+    let answer = Shown {
+        value: answer,
+        headers,
+    };
     finish(answer, None, fault).await
 }
 
@@ -68,11 +73,18 @@ pub fn begin(state: &Mutex<State>, uri: &str) -> Option<Fault> {
     state.faults.take(number)
 }
 
+/// An answer with its headers.
+#[derive(Clone)]
+pub struct Shown {
+    pub value: Value,
+    pub headers: Vec<(&'static str, String)>,
+}
+
 /// The answer, or what a fault makes of it.
-pub async fn finish(answer: Value, before: Option<Value>, fault: Option<Fault>) -> Response<Body> {
-    let text = answer.to_string();
+pub async fn finish(answer: Shown, before: Option<Shown>, fault: Option<Fault>) -> Response<Body> {
+    let text = answer.value.to_string();
     match fault {
-        None => ok(Body::from(text)),
+        None => ok(answer),
         Some(Fault::Status(code)) => status(code, &[]),
         Some(Fault::RateLimit(Some(seconds))) => {
             status(429, &[("retry-after", seconds.to_string())])
@@ -81,20 +93,28 @@ pub async fn finish(answer: Value, before: Option<Value>, fault: Option<Fault>) 
         Some(Fault::Cut) => {
             let start = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
             let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            ok(Body::from_stream(stream::iter([Ok(start), Err(cut)])))
+            text_of(Body::from_stream(stream::iter([Ok(start), Err(cut)])))
         }
-        Some(Fault::Truncate) => ok(Body::from(text[..text.len() / 2].to_owned())),
-        Some(Fault::Garbage) => ok(Body::from("<html>Anna's private page</html>")),
-        Some(Fault::Repeat) => ok(Body::from(before.map_or(text, |before| before.to_string()))),
+        Some(Fault::Truncate) => text_of(Body::from(text[..text.len() / 2].to_owned())),
+        Some(Fault::Garbage) => text_of(Body::from("<html>Anna's private page</html>")),
+        Some(Fault::Repeat) => ok(before.unwrap_or(answer)),
         Some(Fault::Delay(time)) => {
             tokio::time::sleep(time).await;
-            ok(Body::from(text))
+            ok(answer)
         }
         Some(Fault::Redirect) => status(302, &[("location", "https://evil.example/".to_owned())]),
     }
 }
 
-fn ok(body: Body) -> Response<Body> {
+fn ok(answer: Shown) -> Response<Body> {
+    let mut response = text_of(Body::from(answer.value.to_string()));
+    for (name, value) in answer.headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
+}
+
+fn text_of(body: Body) -> Response<Body> {
     Response::builder()
         .header("content-type", "application/json")
         .body(body)

@@ -42,8 +42,6 @@ pub struct Ticket {
     pub is_scrubbed: bool,
     pub merged_into: Option<u64>,
     pub reopens: u32,
-    /// No list of changes shows it, whatever happens to it.
-    pub is_unseen: bool,
     /// Stars that the requester gave, and when.
     pub rating: Option<(u64, DateTime<Utc>)>,
     /// Lists show it from then on: search indexes are late.
@@ -220,7 +218,6 @@ impl Tickets {
             is_scrubbed: false,
             merged_into: None,
             reopens: 0,
-            is_unseen: false,
             rating: None,
             listed_from: now + self.lag,
         };
@@ -263,11 +260,6 @@ impl Tickets {
         let ticket = self.tickets.get_mut(&id).unwrap();
         ticket.created_at -= TimeDelta::days(days);
         ticket.updated_at = ticket.created_at;
-    }
-
-    /// An index loses it: no list of changes shows it any more.
-    pub fn lose(&mut self, id: u64) {
-        self.tickets.get_mut(&id).unwrap().is_unseen = true;
     }
 
     /// One to five stars; the ticket itself stays as it is.

@@ -102,17 +102,15 @@ fn search(tickets: &Tickets, asked: &Asked) -> Reply {
         let (at, id) = order(last);
         format!("{at}|{id}")
     });
-    let has_fields = since.is_some();
-    let rows: Vec<Value> = rows
-        .into_iter()
-        .map(|ticket| {
-            if has_fields {
-                issue(ticket)
-            } else {
-                json!({"id": ticket.id.to_string()})
-            }
-        })
-        .collect();
+    // Only fields that are named come back.
+    let named = asked.body["fields"].as_array().unwrap();
+    let shown = |ticket: &Ticket| {
+        let mut shown = issue(ticket);
+        let fields = shown["fields"].as_object_mut().unwrap();
+        fields.retain(|name, _| named.iter().any(|one| one == "*all" || one == name));
+        shown
+    };
+    let rows: Vec<Value> = rows.into_iter().map(shown).collect();
     Reply::Json(json!({"issues": rows, "isLast": is_last, "nextPageToken": token}))
 }
 

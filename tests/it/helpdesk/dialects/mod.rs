@@ -30,6 +30,7 @@ macro_rules! each_dialect {
             request_tracker: RequestTracker,
             salesforce: Salesforce,
             servicenow: ServiceNow,
+            servicenow_swept: Swept,
             zammad: Zammad,
             zendesk: Zendesk,
         }

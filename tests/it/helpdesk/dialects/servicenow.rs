@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use groundswell::connectors::engine::{Credentials, System};
+use groundswell::connectors::engine::{Credentials, Settings, System};
 use groundswell::connectors::servicenow;
 use serde_json::{Value, json};
 use url::Url;
@@ -24,10 +24,8 @@ impl Dialect for ServiceNow {
     }
 
     fn system(&self, url: &Url) -> Arc<dyn System> {
-        let credentials = Credentials::basic("user", SECRET.to_owned().into());
-        let settings = super::settings(url, credentials, &servicenow::KIND.usual, 2);
         let table = "incident".to_owned();
-        let table = servicenow::ServiceNow::new(settings, table, true);
+        let table = servicenow::ServiceNow::new(settings(url), table, true);
         Arc::new(table.with_ratings(true))
     }
 
@@ -85,6 +83,11 @@ impl Dialect for ServiceNow {
         let status = usual.status.map(|status| state(&status).1.to_owned());
         Expected { status, ..usual }
     }
+}
+
+pub fn settings(url: &Url) -> Settings {
+    let credentials = Credentials::basic("user", SECRET.to_owned().into());
+    super::settings(url, credentials, &servicenow::KIND.usual, 2)
 }
 
 /// Tickets that lists do not show yet.

@@ -98,8 +98,7 @@ fn search(tickets: &Tickets, asked: &Asked) -> Reply {
     );
     let rows = tickets
         .listed()
-        .filter(|ticket| ticket.status != "deleted" && ticket.updated_at >= since)
-        .filter(|ticket| !ticket.is_unseen);
+        .filter(|ticket| ticket.status != "deleted" && ticket.updated_at >= since);
     let mut rows: Vec<&Ticket> = rows.collect();
     rows.sort_by_key(|ticket| (ticket.updated_at, ticket.id));
     page(rows, asked)
