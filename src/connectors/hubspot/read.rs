@@ -184,7 +184,7 @@ impl HubSpot {
             .with("associatedTicketId", id)
             .with("association", "TICKET")
             .with("limit", 100);
-        let first = api.get(list.clone()).await?;
+        let first = api.sure(&list, "/results").await?.body;
         let is_ours = |row: &Value| record::ticket_of(row).as_deref() == Some(id);
         if !json::list(&first, "results").iter().all(is_ours) {
             let reason = "threads of other tickets come back: set threads = false, and tell us";

@@ -25,7 +25,7 @@ impl ServiceNow {
         for page in 0.. {
             let mut request = list.clone();
             request.set("sysparm_offset", page * ENTRIES);
-            let answer = api.send(&request).await?;
+            let answer = api.sure(&request, "/result").await?;
             let rows = rows_of(&answer.body, "/result")?;
             let is_other = |row: &Value| value(row, "element_id").as_deref() != Some(id);
             if rows.iter().any(is_other) {
