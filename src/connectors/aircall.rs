@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, state, words,
+    Stream, System, Touched, Usual, given, state, words,
 };
 use super::hook::Proof;
 use super::http::Failure;
@@ -287,37 +287,26 @@ fn message(
 fn attributes(call: &Value) -> BTreeMap<String, String> {
     let number = call.get("number").unwrap_or(&Value::Null);
     let teams = words(call, "teams").join(", ");
-    [
+    given([
         ("direction", json::text(call, "direction")),
         ("missed_call_reason", json::text(call, "missed_call_reason")),
         ("line", json::text(number, "name")),
         ("teams", Some(teams).filter(|teams| !teams.is_empty())),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
+    use crate::connectors::testing;
 
     fn aircall() -> Aircall {
-        let credentials = Credentials::basic("id", SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("phone"), url, credentials, &KIND.usual);
-        Aircall::new(settings, true)
-    }
-
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
+        Aircall::new(testing::settings(&KIND), true)
     }
 
     fn calls() -> Vec<Value> {
-        let answer = fixture(include_str!("../../tests/fixtures/aircall/calls.json"));
-        json::list(&answer, "calls").to_vec()
+        let text = include_str!("../../tests/fixtures/aircall/calls.json");
+        testing::rows(text, "/calls")
     }
 
     fn whole(call: &Value, heard: &Heard) -> Conversation {
@@ -329,10 +318,10 @@ mod tests {
     #[test]
     fn a_call_becomes_a_note_with_what_was_said_and_written() {
         let heard = Heard {
-            transcript: fixture(include_str!(
+            transcript: testing::fixture(include_str!(
                 "../../tests/fixtures/aircall/transcription.json"
             )),
-            summary: fixture(include_str!("../../tests/fixtures/aircall/summary.json")),
+            summary: testing::fixture(include_str!("../../tests/fixtures/aircall/summary.json")),
         };
         let found = whole(&calls()[0], &heard);
         assert_eq!(found.kind, What::CallNote);
@@ -343,7 +332,7 @@ mod tests {
         assert_eq!(found.account.as_deref(), Some("Nord GmbH"));
         assert_eq!(found.requester.as_deref(), Some("+49 30 123456"));
         assert_eq!(found.attributes["line"], "Service");
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

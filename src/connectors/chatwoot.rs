@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::PullError;
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, rows_of, words,
+    Stream, System, Touched, Usual, given, rows_of, words,
 };
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
@@ -351,42 +351,32 @@ fn attributes(one: &Value, meta: &Value) -> BTreeMap<String, String> {
         .filter_map(|(name, value)| Some((name.clone(), json::plain(value)?)));
     let team = meta.get("team").and_then(|team| json::text(team, "name"));
     let own = [("inbox", json::text(one, "inbox_id")), ("team", team)];
-    let own = own
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    custom.chain(own).collect()
+    custom.chain(given(own)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
+    use crate::connectors::testing;
 
     fn chatwoot() -> Chatwoot {
-        let credentials = Credentials::bearer(SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("chat"), url, credentials, &KIND.usual);
-        Chatwoot::new(settings, 3)
+        Chatwoot::new(testing::settings(&KIND), 3)
     }
 
     fn conversations() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/chatwoot/conversations.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        rows_of(&answer, "/data/payload").unwrap().to_vec()
+        testing::rows(text, "/data/payload")
     }
 
     fn all_messages() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/chatwoot/messages.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        rows_of(&answer, "/payload").unwrap().to_vec()
+        testing::rows(text, "/payload")
     }
 
     fn reporting_events() -> Value {
-        serde_json::from_str(include_str!(
+        testing::fixture(include_str!(
             "../../tests/fixtures/chatwoot/reporting_events.json"
         ))
-        .unwrap()
     }
 
     #[test]
@@ -413,7 +403,7 @@ mod tests {
             "2026-03-02T12:00:00+00:00"
         );
         assert_eq!(found.attributes["team"], "service");
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

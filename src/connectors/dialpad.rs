@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting, Settings,
-    Span, Stream, System, Touched, Usual, state, words,
+    Span, Stream, System, Touched, Usual, given, state, words,
 };
 use super::hook::Proof;
 use super::http::Failure;
@@ -289,41 +289,32 @@ fn said(at: Option<DateTime<Utc>>, author: Author, text: String) -> Message {
 
 fn attributes(call: &Value) -> BTreeMap<String, String> {
     let named = |name: &str| call.get(name).and_then(|one| json::text(one, "name"));
-    [
+    given([
         ("direction", json::text(call, "direction")),
         ("target", named("target")),
         ("entry_point", named("entry_point_target")),
         ("master_call", json::text(call, "master_call_id")),
         ("custom_data", json::text(call, "custom_data")),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
+    use crate::connectors::testing;
 
     fn dialpad() -> Dialpad {
-        let credentials = Credentials::bearer(SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("phone"), url, credentials, &KIND.usual);
-        Dialpad::new(settings)
+        Dialpad::new(testing::settings(&KIND))
     }
 
     fn calls() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/dialpad/calls.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        json::list(&answer, "items").to_vec()
+        testing::rows(text, "/items")
     }
 
     fn lines() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/dialpad/transcript.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        json::list(&answer, "lines").to_vec()
+        testing::rows(text, "/lines")
     }
 
     fn whole(call: &Value, lines: &[Value]) -> Conversation {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, state,
+    Stream, System, Touched, Usual, given, state,
 };
 use super::http::Failure;
 use super::json;
@@ -211,7 +211,7 @@ fn attributes(call: &Value) -> BTreeMap<String, String> {
         })
         .filter_map(|one| json::text(one, "id"))
         .collect();
-    [
+    given([
         ("direction", json::text(call, "direction")),
         ("queue", json::text(call, "assigned_call_queue_name")),
         ("team", json::text(call, "assigned_team_name")),
@@ -219,29 +219,21 @@ fn attributes(call: &Value) -> BTreeMap<String, String> {
         ("line", json::text(call, "phone_number")),
         ("root_call", json::text(call, "root_call_id")),
         ("ticket", (!tickets.is_empty()).then(|| tickets.join(", "))),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
+    use crate::connectors::testing;
 
     fn freshcaller() -> Freshcaller {
-        let credentials = Credentials::bearer(SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("phone"), url, credentials, &KIND.usual);
-        Freshcaller::new(settings)
+        Freshcaller::new(testing::settings(&KIND))
     }
 
     fn calls() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/freshcaller/calls.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        json::list(&answer, "calls").to_vec()
+        testing::rows(text, "/calls")
     }
 
     fn whole(call: &Value) -> Conversation {
@@ -260,7 +252,7 @@ mod tests {
         assert_eq!(found.status.as_deref(), Some("completed"));
         assert_eq!(found.requester.as_deref(), Some("+4930123456"));
         assert_eq!(found.attributes["ticket"], "4711");
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         let note = "Valve drips, spare part ordered.";
         assert_eq!(said, [(Author::Agent, Visibility::Internal, note)]);
     }

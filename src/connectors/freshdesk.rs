@@ -359,24 +359,21 @@ fn attributes(ticket: &Value) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connectors::testing;
     use serde_json::json;
-
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
-    }
 
     #[test]
     fn a_ticket_is_read_with_its_conversations_and_ratings() {
         let url = "https://example.freshdesk.com".parse().unwrap();
         let credentials = Credentials::bearer("x".to_owned().into());
         let settings = Settings::new("desk".into(), url, credentials, &KIND.usual);
-        let entries = fixture(include_str!(
+        let entries = testing::fixture(include_str!(
             "../../tests/fixtures/freshdesk/conversations.json"
         ));
         let found = conversation(
-            &fixture(include_str!("../../tests/fixtures/freshdesk/ticket.json")),
+            &testing::fixture(include_str!("../../tests/fixtures/freshdesk/ticket.json")),
             entries.as_array().unwrap(),
-            &fixture(include_str!(
+            &testing::fixture(include_str!(
                 "../../tests/fixtures/freshdesk/satisfaction_ratings.json"
             )),
             &settings,
@@ -396,7 +393,7 @@ mod tests {
             "{:?}",
             found.csat
         );
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         assert_eq!(
             said,
             [

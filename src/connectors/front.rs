@@ -394,20 +394,16 @@ fn attributes(one: &Value) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::connectors::engine::FieldPath;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
+    use crate::connectors::testing;
 
     fn front() -> Front {
-        let credentials = Credentials::bearer(SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let mut settings = Settings::new(SourceId::from("desk"), url, credentials, &KIND.usual);
+        let mut settings = testing::settings(&KIND);
         settings.category = Some(FieldPath::new("custom_fields.Reason"));
         Front::new(settings)
     }
 
     fn results(text: &str) -> Vec<Value> {
-        let answer: Value = serde_json::from_str(text).unwrap();
-        answer["_results"].as_array().unwrap().clone()
+        testing::rows(text, "/_results")
     }
 
     fn one() -> Value {
@@ -445,7 +441,7 @@ mod tests {
             Some("https://app.frontapp.com/open/cnv_55c8c149")
         );
         assert_eq!(found.attributes["status_category"], "resolved");
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

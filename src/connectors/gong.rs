@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting, Settings,
-    Span, Stream, System, Touched, Usual, rows_of, state,
+    Span, Stream, System, Touched, Usual, given, rows_of, state,
 };
 use super::hook::Proof;
 use super::http::Failure;
@@ -314,7 +314,7 @@ fn affiliation(party: &Value) -> Author {
 
 fn attributes(call: &Value, head: &Value) -> BTreeMap<String, String> {
     let outcome = call.pointer("/content/callOutcome");
-    [
+    given([
         ("direction", json::text(head, "direction")),
         ("system", json::text(head, "system")),
         ("purpose", json::text(head, "purpose")),
@@ -323,35 +323,26 @@ fn attributes(call: &Value, head: &Value) -> BTreeMap<String, String> {
             "outcome_category",
             outcome.and_then(|one| json::text(one, "category")),
         ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
+    use crate::connectors::testing;
 
     fn gong() -> Gong {
-        let credentials = Credentials::basic("key", SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("calls"), url, credentials, &KIND.usual);
-        Gong::new(settings)
+        Gong::new(testing::settings(&KIND))
     }
 
     fn calls() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/gong/extensive.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        json::list(&answer, "calls").to_vec()
+        testing::rows(text, "/calls")
     }
 
     fn parts() -> Vec<Value> {
         let text = include_str!("../../tests/fixtures/gong/transcript.json");
-        let answer: Value = serde_json::from_str(text).unwrap();
-        json::list(&answer["callTranscripts"][0], "transcript").to_vec()
+        testing::rows(text, "/callTranscripts/0/transcript")
     }
 
     fn whole(call: &Value, parts: &[Value]) -> Conversation {
@@ -372,7 +363,7 @@ mod tests {
         assert_eq!(found.tags, ["Warranty", "Leak"]);
         assert_eq!(found.requester.as_deref(), Some("anna@customer.example"));
         assert_eq!(found.attributes["outcome_category"], "Answered");
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,

@@ -389,6 +389,7 @@ fn attributes(issue: &Value, fields: &Value) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::connectors::engine::FieldPath;
+    use crate::connectors::testing;
 
     fn jira() -> Jira {
         let url = "https://site.test".parse().unwrap();
@@ -399,10 +400,6 @@ mod tests {
             Settings::new(source, url, credentials, &KIND.usual),
             projects,
         )
-    }
-
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
     }
 
     #[test]
@@ -425,9 +422,9 @@ mod tests {
 
     #[test]
     fn an_issue_is_read_with_its_comments_and_its_history() {
-        let issue = fixture(include_str!("../../tests/fixtures/jira/issue.json"));
-        let comments = fixture(include_str!("../../tests/fixtures/jira/comments.json"));
-        let history = fixture(include_str!("../../tests/fixtures/jira/changelog.json"));
+        let issue = testing::fixture(include_str!("../../tests/fixtures/jira/issue.json"));
+        let comments = testing::fixture(include_str!("../../tests/fixtures/jira/comments.json"));
+        let history = testing::fixture(include_str!("../../tests/fixtures/jira/changelog.json"));
         let mut settings = jira().settings;
         settings.category = Some(FieldPath::new("customfield_10010.requestType"));
         settings.account = Some(FieldPath::new("customfield_10002"));
@@ -450,7 +447,7 @@ mod tests {
             Some("2026-03-02T12:00:00Z".parse().unwrap())
         );
         assert_eq!(read.attributes["key"], "HELP-42");
-        let messages = crate::connectors::testing::said(&read.messages);
+        let messages = testing::said(&read.messages);
         assert_eq!(
             messages,
             [

@@ -313,7 +313,27 @@ fn limits(section: &mut Section<'_>) -> http::Limits {
 pub(crate) mod testing {
     //! What the tests of all systems look at.
 
+    use serde_json::Value;
+
+    use super::engine::{Credentials, Kind, Settings, rows_of};
     use crate::model::{Author, Message, Visibility};
+
+    /// A system as it comes; nobody is asked.
+    pub fn settings(kind: &Kind) -> Settings {
+        let url = kind.usual.url.parse().unwrap();
+        let credentials = Credentials::bearer("t".to_owned().into());
+        Settings::new("desk".into(), url, credentials, &kind.usual)
+    }
+
+    /// An answer as a vendor gives it.
+    pub fn fixture(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    /// The rows of such an answer.
+    pub fn rows(text: &str, items: &str) -> Vec<Value> {
+        rows_of(&fixture(text), items).unwrap().to_vec()
+    }
 
     /// Who said what to whom.
     pub fn said(messages: &[Message]) -> Vec<(Author, Visibility, &str)> {

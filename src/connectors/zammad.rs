@@ -393,6 +393,7 @@ fn attributes(ticket: &Value) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connectors::testing;
     use crate::model::SourceId;
     use serde_json::json;
 
@@ -407,22 +408,18 @@ mod tests {
         ))
     }
 
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
-    }
-
     fn over() -> BTreeSet<String> {
         BTreeSet::from(["closed".to_owned(), "solved for good".to_owned()])
     }
 
     #[test]
     fn a_ticket_is_read_with_its_articles() {
-        let ticket = fixture(include_str!("../../tests/fixtures/zammad/ticket.json"));
-        let articles = fixture(include_str!("../../tests/fixtures/zammad/articles.json"));
+        let ticket = testing::fixture(include_str!("../../tests/fixtures/zammad/ticket.json"));
+        let articles = testing::fixture(include_str!("../../tests/fixtures/zammad/articles.json"));
         let parts = Parts {
             articles: articles.as_array().unwrap().clone(),
             tags: json!({"tags": ["heating", "north"]}),
-            history: fixture(include_str!("../../tests/fixtures/zammad/history.json")),
+            history: testing::fixture(include_str!("../../tests/fixtures/zammad/history.json")),
         };
         let read = conversation(&ticket, &parts, &over(), &zammad().settings).unwrap();
         assert_eq!(read.key.id, "381");
@@ -447,7 +444,7 @@ mod tests {
             Some("B 12")
         );
         assert!(!read.attributes.contains_key("customer_id"));
-        let messages = crate::connectors::testing::said(&read.messages);
+        let messages = testing::said(&read.messages);
         assert_eq!(
             messages,
             [

@@ -1,5 +1,7 @@
 //! Which field of a record is the official category, the product or the account: a path that a person writes. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -117,6 +119,14 @@ pub fn word(value: &Value) -> Option<String> {
         }
         value => json::plain(value),
     }
+}
+
+/// Attributes, without those that a record does not have.
+pub fn given<const N: usize>(values: [(&str, Option<String>); N]) -> BTreeMap<String, String> {
+    let values = values.into_iter();
+    values
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
 /// The words of a list, such as tags, whatever the form of its entries.

@@ -36,7 +36,7 @@ pub use api::{Account, Api, rows_of};
 pub use auth::Credentials;
 pub use budget::Rate;
 pub(super) use budget::told;
-pub use fields::{FieldPath, state, word, words};
+pub use fields::{FieldPath, given, state, word, words};
 pub use paging::{Paging, Place, Position};
 pub use request::Request;
 pub use settings::{Kind, Setting, Settings, Usual};

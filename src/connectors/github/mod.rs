@@ -312,19 +312,15 @@ impl System for GitHub {
 mod tests {
     use super::record::reopens;
     use super::*;
+    use crate::connectors::testing;
     use crate::model::Author;
-    use crate::model::SourceId;
-    use secrecy::SecretString;
 
     fn github() -> GitHub {
-        let credentials = Credentials::bearer(SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("issues"), url, credentials, &KIND.usual);
-        GitHub::new(settings, vec!["example/heater".to_owned()])
+        GitHub::new(testing::settings(&KIND), vec!["example/heater".to_owned()])
     }
 
     fn fixture(text: &str) -> Vec<Value> {
-        serde_json::from_str(text).unwrap()
+        testing::rows(text, "")
     }
 
     fn issues() -> Vec<Value> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::connectors::engine::{Settings, word, words};
+use crate::connectors::engine::{Settings, given, word, words};
 use crate::connectors::json;
 use crate::model::{Author, Conversation, ConversationKey, Message, Text, Visibility};
 
@@ -108,12 +108,9 @@ fn attributes(issue: &Value) -> BTreeMap<String, String> {
     let milestone = issue
         .get("milestone")
         .and_then(|one| json::text(one, "title"));
-    [
+    given([
         ("type", named("type")),
         ("milestone", milestone),
         ("state_reason", named("state_reason")),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
+    ])
 }

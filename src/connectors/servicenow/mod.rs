@@ -382,19 +382,15 @@ fn literal(at: DateTime<Utc>) -> String {
 mod tests {
     use super::*;
     use crate::connectors::engine::FieldPath;
-    use crate::model::{Author, SourceId, Visibility};
-    use secrecy::SecretString;
+    use crate::connectors::testing;
+    use crate::model::{Author, Visibility};
 
     fn servicenow() -> ServiceNow {
-        let credentials = Credentials::basic("user", SecretString::default());
-        let url = KIND.usual.url.parse().unwrap();
-        let settings = Settings::new(SourceId::from("desk"), url, credentials, &KIND.usual);
-        ServiceNow::new(settings, "incident".to_owned(), true)
+        ServiceNow::new(testing::settings(&KIND), "incident".to_owned(), true)
     }
 
     fn fixture(text: &str) -> Vec<Value> {
-        let answer: Value = serde_json::from_str(text).unwrap();
-        answer["result"].as_array().unwrap().clone()
+        testing::rows(text, "/result")
     }
 
     fn incidents() -> Vec<Value> {
@@ -453,7 +449,7 @@ mod tests {
         );
         assert_eq!(found.attributes["assignment_group"], "Service Desk");
         assert_eq!(found.attributes["number"], "INC0010001");
-        let said = crate::connectors::testing::said(&found.messages);
+        let said = testing::said(&found.messages);
         use Visibility::{Internal, Public};
         assert_eq!(
             said,
