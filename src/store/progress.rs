@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
 use super::sql::{
-    ManyRows, count, get, instant, optional_instant, plain, run, small_count, sql, whole,
+    ManyRows, Statement, count, get, instant, optional_instant, plain, run, small_count, sql, whole,
 };
 use super::{CleanPage, Moves, Saved, Store, Writing};
 use crate::connectors::{Cursor, Skipped};
@@ -124,9 +124,7 @@ impl Store {
             .bind(plain(source.as_str()))
             .bind(plain(error))
             .bind(retry_at.timestamp_micros());
-        let mut writing = self.begin().await?;
-        run(writing.connection(), note).await?;
-        writing.commit().await
+        self.note(note).await
     }
 
     /// Notes that a source's vendor said that something changed. Of what it said nothing is kept.
@@ -136,9 +134,7 @@ impl Store {
         let note = note
             .bind(plain(source.as_str()))
             .bind(at.timestamp_micros());
-        let mut writing = self.begin().await?;
-        run(writing.connection(), note).await?;
-        writing.commit().await
+        self.note(note).await
     }
 
     /// Notes that reading history failed; its cursor stays, and the daily pull goes on.
@@ -156,6 +152,10 @@ impl Store {
             .bind(plain(source.as_str()))
             .bind(plain(error))
             .bind(retry_at.timestamp_micros());
+        self.note(note).await
+    }
+
+    async fn note(&self, note: Statement) -> anyhow::Result<()> {
         let mut writing = self.begin().await?;
         run(writing.connection(), note).await?;
         writing.commit().await

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
@@ -186,8 +186,10 @@ pub async fn take_form(
         _ if !form.topic.is_empty() => vec!["topics".to_owned(), form.topic],
         _ => vec!["answers".to_owned()],
     };
-    let place = Redirect::to(&format!("{}#answers", local(&back)));
-    Ok((reader::remember(&given.by), place).into_response())
+    Ok(reader::go_on(
+        &given.by,
+        &format!("{}#answers", local(&back)),
+    ))
 }
 
 /// Refuses a form that is not from one of our pages.

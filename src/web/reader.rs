@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use url::form_urlencoded;
 
 use crate::answers::given::{NAME_MAX, one_line};
@@ -40,8 +41,13 @@ fn read(value: &str) -> String {
     name.chars().take(NAME_MAX).collect()
 }
 
+/// Goes on to a page of ours, and has the browser remember who acted.
+pub fn go_on(name: &str, place: &str) -> Response {
+    (remember(name), Redirect::to(place)).into_response()
+}
+
 /// Has the browser remember a name.
-pub fn remember(name: &str) -> [(HeaderName, String); 1] {
+fn remember(name: &str) -> [(HeaderName, String); 1] {
     let name: String = one_line(name).chars().take(NAME_MAX).collect();
     let value: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
     let cookie = format!("{COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={SECONDS}");

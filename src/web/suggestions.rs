@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use axum::{Extension, Json};
 use minijinja::{Value, context};
 use serde::Deserialize;
@@ -138,7 +138,7 @@ pub async fn take_form(
             format!("{page}#answers")
         }
     };
-    Ok((reader::remember(&by), Redirect::to(&place)).into_response())
+    Ok(reader::go_on(&by, &place))
 }
 
 /// `GET /api/v1/suggestions?state=open`
