@@ -14,7 +14,7 @@ use reqwest::header;
 use serde_json::{Value, json};
 
 use crate::pages::{LINK_KEY, Served};
-use crate::support::{Mood, Receiver, Row, done, groundswell, jsonl, loud_week};
+use crate::support::{Mood, Receiver, Row, done, groundswell, jsonl, loud_folder, loud_week};
 
 pub const WITH_TOKEN: &str = "token_env = 'PAGES_TOKEN'\nlink_key_env = 'LINK_KEY'";
 
@@ -504,15 +504,8 @@ async fn a_link_lets_one_answer_through_once_and_nothing_else() {
 
 #[tokio::test]
 async fn answers_are_given_and_taken_back_from_the_command_line() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, app) = loud_folder().await;
     let path = folder.path();
-    std::fs::write(path.join("desk.jsonl"), jsonl(&loud_week())).unwrap();
-    let text = "time_zone = 'Europe/Berlin'\n[digest]\nconversations_min = 2\n\
-                [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n";
-    std::fs::write(path.join("groundswell.toml"), text).unwrap();
-    let config = Config::parse(text, path.to_owned(), Default::default()).unwrap();
-    let app = App::open(config).await.unwrap();
-    app.tick("2026-03-30T12:00:00Z".parse().unwrap()).await;
     let id = app.store.digest_ids(10).await.unwrap().remove(0);
     let (digest, _) = app.store.digest(&id).await.unwrap().unwrap();
     let (id, topic) = (id.to_string(), digest.items[0].topic_id.to_string());

@@ -13,7 +13,7 @@ use groundswell::model::{Author, ConversationKey, Exclusion, SourceId, Stored, V
 use serde_json::{Value, json};
 
 use crate::servers::variable;
-use crate::shelf::{SOURCE, Shelf};
+use crate::shelf::{SOURCE, Shelf, said};
 
 /// The server, as people see it.
 struct Server {
@@ -93,13 +93,6 @@ async fn get(shelf: &Shelf, id: &str) -> Stored {
     shelf.store.conversation(&key).await.unwrap().unwrap()
 }
 
-fn texts(stored: &Stored) -> Vec<(Author, Visibility, &str)> {
-    let messages = stored.conversation.messages.iter();
-    messages
-        .map(|one| (one.author, one.visibility, one.text.as_str()))
-        .collect()
-}
-
 #[tokio::test]
 async fn notes_come_with_their_author_and_visibility() {
     let Some(server) = Server::find() else { return };
@@ -117,7 +110,7 @@ async fn notes_come_with_their_author_and_visibility() {
         none
     );
     for other in &others {
-        assert_eq!(texts(&get(&shelf, other).await).len(), 1);
+        assert_eq!(said(&get(&shelf, other).await).len(), 1);
     }
     server
         .change("AGENT_KEY", &id, json!({"notes": "Which model?"}))
@@ -135,7 +128,7 @@ async fn notes_come_with_their_author_and_visibility() {
         (Author::Agent, Visibility::Internal, "cust angry"),
         (Author::Customer, Visibility::Public, "Aura 9"),
     ];
-    assert_eq!(texts(&stored), expected);
+    assert_eq!(said(&stored), expected);
     let conversation = &stored.conversation;
     let url = conversation.url.as_ref().unwrap();
     assert!(url.ends_with(&format!("/issues/{id}")));
@@ -268,5 +261,5 @@ async fn the_time_zone_of_the_keys_user_changes_nothing() {
         .change("AGENT_KEY", &id, json!({"notes": "we come"}))
         .await;
     shelf.pull_all(&connector, groundswell::clock::now()).await;
-    assert_eq!(texts(&get(&shelf, &id).await).len(), 2);
+    assert_eq!(said(&get(&shelf, &id).await).len(), 2);
 }

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::servers::variable;
+use crate::shelf::said;
 
 /// The server, as its administrator and its customers see it.
 struct Server {
@@ -210,13 +211,6 @@ fn config(server: &Server, token: &str, per_page: u32) -> Config {
     Config { settings, choices }
 }
 
-fn texts(stored: &Stored) -> Vec<(Author, Visibility, &str)> {
-    let messages = stored.conversation.messages.iter();
-    messages
-        .map(|one| (one.author, one.visibility, one.text.as_str()))
-        .collect()
-}
-
 #[tokio::test]
 async fn words_come_with_their_author_and_visibility_with_the_least_rights() {
     let Some((server, token)) = Server::find() else {
@@ -249,7 +243,7 @@ async fn words_come_with_their_author_and_visibility_with_the_least_rights() {
         (Author::Customer, Visibility::Public, "Aura 9"),
         (Author::Agent, Visibility::Internal, "cust angry"),
     ];
-    assert_eq!(texts(&stored), expected);
+    assert_eq!(said(&stored), expected);
     let conversation = &stored.conversation;
     assert_eq!(conversation.subject.as_str(), subject);
     assert!(

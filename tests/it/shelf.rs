@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use groundswell::connectors::{Connector, Cursor, PullError};
 use groundswell::ingest::{IngestConfig, PullOutcome, backfill_source, pull_source};
-use groundswell::model::{SourceId, Stored};
+use groundswell::model::{Author, SourceId, Stored, Visibility};
 use groundswell::store::{Location, Store};
 use tempfile::TempDir;
 
@@ -128,18 +128,26 @@ impl Shelf {
     }
 }
 
+/// Who said what to whom.
+pub fn said(stored: &Stored) -> Vec<(Author, Visibility, &str)> {
+    let messages = stored.conversation.messages.iter();
+    messages
+        .map(|one| (one.author, one.visibility, one.text.as_str()))
+        .collect()
+}
+
 /// What is stored of a conversation, in the words of the model.
 fn held(stored: &Stored) -> Expected {
     let conversation = &stored.conversation;
-    let messages = conversation.messages.iter();
     let is_removed = conversation.exclusion.is_some();
     Expected {
         exclusion: conversation.exclusion,
         status: conversation.status.clone().filter(|_| !is_removed),
         category: conversation.category.clone().filter(|_| !is_removed),
         reopens: if is_removed { 0 } else { conversation.reopens },
-        messages: messages
-            .map(|one| (one.author, one.visibility, one.text.as_str().to_owned()))
+        messages: said(stored)
+            .into_iter()
+            .map(|(author, visibility, text)| (author, visibility, text.to_owned()))
             .collect(),
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::answers::{WITH_TOKEN, again, digest, tomorrow};
 use crate::pages::Served;
-use crate::support::{done, groundswell, jsonl, loud_week};
+use crate::support::{done, groundswell, jsonl, loud_folder, loud_week};
 
 impl Served {
     async fn suggestions(&self, query: &str) -> Vec<Value> {
@@ -92,15 +92,8 @@ async fn a_suggestion_is_listed_and_decided() {
 
 #[tokio::test]
 async fn the_command_line_decides_and_the_next_digest_obeys() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, app) = loud_folder().await;
     let path = folder.path();
-    std::fs::write(path.join("desk.jsonl"), jsonl(&loud_week())).unwrap();
-    let text = "time_zone = 'Europe/Berlin'\n[digest]\nconversations_min = 2\n\
-                [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n";
-    std::fs::write(path.join("groundswell.toml"), text).unwrap();
-    let config = Config::parse(text, path.to_owned(), Default::default()).unwrap();
-    let app = App::open(config).await.unwrap();
-    app.tick("2026-03-30T12:00:00Z".parse().unwrap()).await;
     let said = app
         .store
         .said("2026-01-01T00:00:00Z".parse().unwrap())

@@ -11,7 +11,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use groundswell::app::App;
+use groundswell::config::Config;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -32,6 +35,20 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
 }
 
 // ---- conversations
+
+/// A folder as somebody begins with it, configuration and all, with the digest of the loud week, and the program in it.
+pub async fn loud_folder() -> (TempDir, App) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("desk.jsonl"), jsonl(&loud_week())).unwrap();
+    let text = "time_zone = 'Europe/Berlin'\n[digest]\nconversations_min = 2\n\
+                [[sources]]\nid = 'desk'\nkind = 'files'\npaths = ['desk.jsonl']\n";
+    std::fs::write(path.join("groundswell.toml"), text).unwrap();
+    let config = Config::parse(text, path.to_owned(), Default::default()).unwrap();
+    let app = App::open(config).await.unwrap();
+    app.tick("2026-03-30T12:00:00Z".parse().unwrap()).await;
+    (folder, app)
+}
 
 /// A conversation of the corpus, one JSON object.
 pub type Row = serde_json::Map<String, Value>;
