@@ -230,6 +230,11 @@ impl Engine {
         let settings = self.system.settings();
         let start = settings.start(started_at);
         let times = start..started_at - settings.overlap;
+        // What is younger than the walk cannot be missed.
+        let since = match (stream.only_finds, stream.is_bounded) {
+            (true, _) => Some(started_at),
+            (_, is_bounded) => is_bounded.then_some(start),
+        };
         let ids =
             |rows: &mut dyn Iterator<Item = &Touched>| rows.map(|row| row.id.clone()).collect();
         let rows = || touched.iter().map(|(row, _)| row);
@@ -238,7 +243,7 @@ impl Engine {
             started_at,
             present: ids(&mut rows()),
             expected: ids(&mut rows().filter(is_expected)),
-            since: stream.is_bounded.then_some(start),
+            since,
             prefix,
             is_over,
         }

@@ -65,6 +65,9 @@ pub struct Stream {
     pub is_daily: bool,
     /// Whether it lists everything only as far back as history goes.
     pub is_bounded: bool,
+    /// Whether another list tells what was deleted, so that a walk over everything misses nothing and only finds what no
+    /// list of changes ever showed.
+    pub only_finds: bool,
     /// Whether the account may lack the plan or the right for it: a list that is refused is empty then.
     pub is_optional: bool,
     /// Whether only history has a use for it: the daily pull hears of changes from another list.
@@ -92,6 +95,7 @@ impl Stream {
             scope: String::new(),
             is_daily: false,
             is_bounded: false,
+            only_finds: false,
             is_optional: false,
             is_history: false,
             pause: TimeDelta::zero(),

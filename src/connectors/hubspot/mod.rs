@@ -2,9 +2,9 @@
 //!
 //! Facts (developers.hubspot.com, paths of 2026-09): a search ends at 10,000 rows, so each window is read by growing ids; a
 //! search has no associations, so those of a page of notes, calls or mails are asked for together; only properties that are
-//! named come back; deleted tickets stand in a list of their own; of a merge a new ticket comes that names both it was
-//! made of, and the id of either leads to it. Answers to surveys
-//! are objects of their own, for which a key needs a scope of its own.
+//! named come back; its index lags and may lose rows, which a walk over the list finds; deleted tickets stand in a list of
+//! their own; of a merge a new ticket comes that names both it was made of, and the id of either leads to it. Answers to
+//! surveys are objects of their own, for which a key needs a scope of its own.
 
 mod feedback;
 mod read;
@@ -42,6 +42,7 @@ pub const KIND: Kind = Kind {
         category: "hs_ticket_category",
         page_records: 100,
         page_records_max: 200,
+        sweep_days: 1,
         ..Usual::at("https://api.hubapi.com")
     },
 };
@@ -131,6 +132,11 @@ impl System for HubSpot {
             });
         }
         streams.extend(["archived/tickets", "archived/calls"].map(archived));
+        let all = |sweep| Stream {
+            only_finds: true,
+            ..Stream::new("all", sweep, PAGES, "/results")
+        };
+        streams.extend(self.settings.swept().map(all));
         streams
     }
 
@@ -144,11 +150,16 @@ impl System for HubSpot {
                 .with("sort", "latestMessageTimestamp")
                 .with("limit", 100);
         }
-        if let Some(kind) = name.strip_prefix("archived/") {
-            return Request::get(format!("crm/objects/{DATE}/{kind}"))
-                .with("archived", true)
+        let all = |kind: &str| {
+            Request::get(format!("crm/objects/{DATE}/{kind}"))
                 .with("limit", 100)
-                .with("properties", record::CHANGED);
+                .with("properties", record::CHANGED)
+        };
+        if name == "all" {
+            return all("tickets");
+        }
+        if let Some(kind) = name.strip_prefix("archived/") {
+            return all(kind).with("archived", true);
         }
         let filter = |name: &str, operator: &str, value: String| json!({"propertyName": name, "operator": operator, "value": value});
         let (from, until) = (
