@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::connectors::Cursor;
 use groundswell::connectors::file::{Files, FilesConfig};
 use groundswell::ingest::IngestConfig;
-use groundswell::model::{Author, Record, SourceId, Visibility};
+use groundswell::model::{Author, Exclusion, Record, SourceId, Visibility};
 use tempfile::TempDir;
 
 use crate::helpdesk::Expected;
@@ -273,4 +273,42 @@ async fn whatever_happens_to_files_between_two_pages_nothing_is_lost() {
             assert!(wanted.len() >= 11, "{name}: {wanted:?}");
         }
     }
+}
+
+/// A line is what is known of its id from then on, whatever form the id has and whatever is left out or null.
+#[tokio::test]
+async fn what_was_deleted_may_come_back_and_ids_may_be_numbers() {
+    let (folder, shelf) = (tempfile::tempdir().unwrap(), Shelf::new().await);
+    let line = |id: &str, rest: &str| {
+        format!("{{\"id\":{id},\"created_at\":\"2026-03-02T08:00:00Z\",{rest}}}\n")
+    };
+    let steps = [
+        (
+            line("7", "\"tags\":null,\"messages\":[],\"text\":\"it hums\""),
+            None,
+        ),
+        (
+            line(
+                "\"7\"",
+                "\"updated_at\":\"2026-03-03T08:00:00Z\",\"deleted\":true",
+            ),
+            Some(Exclusion::Deleted),
+        ),
+        (
+            line(
+                "7",
+                "\"updated_at\":\"2026-03-04T08:00:00Z\",\"text\":\"it hums again\"",
+            ),
+            None,
+        ),
+    ];
+    std::fs::write(folder.path().join("a.jsonl"), "").unwrap();
+    for (text, exclusion) in steps {
+        append(folder.path(), "a.jsonl", &text);
+        shelf.pull_all(&connector(folder.path()), now()).await;
+        let held = shelf.all().await;
+        assert_eq!(held.keys().collect::<Vec<_>>(), ["7"]);
+        assert_eq!(held["7"].exclusion, exclusion, "{text}");
+    }
+    assert_eq!(shelf.all().await["7"].messages[0].2, "it hums again");
 }

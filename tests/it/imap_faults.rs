@@ -174,7 +174,7 @@ async fn answer(far: &mut BufReader<OwnedReadHalf>, tag: &[u8]) -> Option<Vec<u8
     }
 }
 
-/// Two threads across folders, and a mail that will be deleted.
+/// Two threads across folders, two that one mail will join, and a mail that will be deleted.
 async fn written(mailbox: &mut Mailbox) {
     mailbox.run("CREATE Done").await;
     for (minute, name) in ["a", "d"].iter().enumerate() {
@@ -196,6 +196,12 @@ async fn written(mailbox: &mut Mailbox) {
     mailbox
         .append("INBOX", &customer("z@x", "", 40, "z@x says"))
         .await;
+    mailbox
+        .append("INBOX", &customer("p@x", "", 41, "p@x says"))
+        .await;
+    mailbox
+        .append("INBOX", &customer("r@x", "q@x", 43, "r@x says"))
+        .await;
 }
 
 /// The ids of the mails: first ones, answers, last ones.
@@ -205,11 +211,13 @@ fn whole() -> BTreeMap<String, Vec<String>> {
     expected(&[
         ("a@x", &["a@x says", "b@x says", "c@x says"]),
         ("d@x", &["d@x says", "e@x says", "f@x says"]),
+        ("p@x", &["p@x says"]),
+        ("q@x", &["r@x says"]),
         ("z@x", &["z@x says"]),
     ])
 }
 
-/// What people do after the first pull: they answer, file away, delete, and write anew.
+/// What people do after the first pull: they answer, file away, delete, and write anew, also what joins two threads.
 async fn changed(mailbox: &mut Mailbox) {
     let answer = customer("k@x", "a@x b@x c@x", 50, "k@x says");
     mailbox.append("INBOX", &answer).await;
@@ -217,6 +225,9 @@ async fn changed(mailbox: &mut Mailbox) {
     mailbox.remove("INBOX", "z@x").await;
     mailbox
         .append("Sent", &team("l@x", "d@x", 51, "l@x says"))
+        .await;
+    mailbox
+        .append("INBOX", &team("q@x", "p@x", 42, "q@x says"))
         .await;
     mailbox
         .append("INBOX", &customer("m@x", "", 52, "m@x says"))
@@ -228,6 +239,7 @@ fn whole_after() -> BTreeMap<String, Vec<String>> {
         ("a@x", &["a@x says", "b@x says", "c@x says", "k@x says"]),
         ("d@x", &["d@x says", "e@x says", "f@x says", "l@x says"]),
         ("m@x", &["m@x says"]),
+        ("p@x", &["p@x says", "q@x says", "r@x says"]),
     ])
 }
 

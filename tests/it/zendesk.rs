@@ -13,7 +13,7 @@ use groundswell::model::{Cadence, Calendar, SourceId};
 use groundswell::steps::official;
 use secrecy::SecretString;
 
-use crate::helpdesk::{By, CLIENT_SECRET, Fault, Helpdesk, dialects};
+use crate::helpdesk::{By, CLIENT_SECRET, Fault, Helpdesk, dialects, scenes};
 use crate::shelf::{SOURCE, Shelf};
 
 fn zendesk(helpdesk: &Helpdesk, page_records: u32) -> Engine {
@@ -56,19 +56,7 @@ async fn start() -> Helpdesk {
 async fn busy_helpdesk() -> Helpdesk {
     let helpdesk = start().await;
     helpdesk.tickets(|tickets| {
-        for number in 1..=7 {
-            tickets.open(
-                &format!("Subject {number}"),
-                &format!("the valve leaks number {number}"),
-            );
-        }
-        tickets.reply(1, By::Agent, "which model is it");
-        tickets.reply(1, By::Customer, "the larger one");
-        tickets.reply(1, By::Note, "customer is angry");
-        tickets.set_category(2, "heating");
-        tickets.solve(3);
-        tickets.reply(3, By::Customer, "it leaks again");
-        tickets.merge(5, 4);
+        scenes::busy(tickets, &dialects::named("zendesk").powers());
         tickets.delete(6);
         tickets.touch(2);
         tickets.advance(120);

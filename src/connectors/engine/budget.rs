@@ -190,10 +190,18 @@ pub fn told(headers: &HeaderMap, now: DateTime<Utc>) -> Option<u64> {
     let own = find(headers, |name| name.ends_with("retryafter"))
         .and_then(|text| seconds(text, headers, now));
     own.or_else(|| {
-        let is_empty = number(headers, &["ratelimitremaining"]) == Some(0);
-        let reset = find(headers, |name| name.ends_with("ratelimitreset"))?;
+        let remaining = find(headers, |name| {
+            is_limit(name) && name.ends_with("remaining")
+        });
+        let reset = find(headers, |name| is_limit(name) && name.ends_with("reset"))?;
+        let is_empty = remaining.and_then(leading) == Some(0);
         is_empty.then(|| seconds(reset, headers, now)).flatten()
     })
+}
+
+/// Aircall calls its limits those of its API.
+fn is_limit(name: &str) -> bool {
+    name.contains("limit") || name.contains("aircallapi")
 }
 
 /// What a server says is left. The names differ between vendors, and within one over time; their families do not.
@@ -208,8 +216,6 @@ fn left(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Left> {
             reset_s: Some(3_600),
         });
     }
-    // Aircall calls its limits those of its API.
-    let is_limit = |name: &str| name.contains("limit") || name.contains("aircallapi");
     let pick = |ends: &'static [&'static str]| {
         let matching =
             move |name: &str| is_limit(name) && ends.iter().any(|end| name.ends_with(end));

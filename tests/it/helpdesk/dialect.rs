@@ -8,13 +8,14 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request as Incoming, State as Shared};
 use axum::http::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::connectors::engine::System;
 use serde_json::Value;
 use url::Url;
 
-use super::State;
-use super::server::{Shown, begin, finish, status};
+use super::server::{Hosts, Shown, begin, finish, status};
 use super::tickets::{Expected, Ticket, Tickets};
+use super::{Fault, State};
 
 /// The secret with which every dialect is asked.
 pub const SECRET: &str = "s3cret-of-the-account";
@@ -30,6 +31,8 @@ pub struct Asked {
     pub headers: BTreeMap<String, String>,
     /// The server's own address, without a slash at its end.
     pub address: String,
+    /// Another host's, where nobody must ask.
+    pub elsewhere: String,
 }
 
 impl Asked {
@@ -42,6 +45,18 @@ impl Asked {
     pub fn number(&self, name: &str, default: usize) -> usize {
         self.get(name)
             .map_or(default, |text| text.parse().expect(name))
+    }
+
+    /// Whether it comes with this token.
+    pub fn is_bearer(&self, token: &str) -> bool {
+        self.headers.get("authorization") == Some(&format!("Bearer {token}"))
+    }
+
+    /// Whether it comes with this name and password, with a colon between them.
+    pub fn is_basic(&self, pair: &str) -> bool {
+        use base64::Engine as _;
+        let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+        self.headers.get("authorization") == Some(&format!("Basic {pair}"))
     }
 
     /// The part of the path between a start and an end.
@@ -59,6 +74,8 @@ pub enum Reply {
     /// With headers, such as `Link`.
     With(Value, Vec<(&'static str, String)>),
     Status(u16),
+    /// The record is at another address of ours.
+    Moved(String),
 }
 
 /// How a vendor tells of deletions.
@@ -72,13 +89,75 @@ pub enum Deletions {
     Never,
 }
 
+/// How a vendor tells of merges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merges {
+    Told,
+    /// What is gone is missing, and its id leads to the one that stays; of what was never stored nothing is known.
+    Missed,
+    Never,
+}
+
 /// What a vendor's API can show of what happens to tickets.
 #[derive(Clone, Copy, Debug)]
 pub struct Powers {
     pub deletions: Deletions,
-    pub merges: bool,
+    /// What was deleted may come back.
+    pub restores: bool,
+    pub merges: Merges,
     pub categories: bool,
     pub reopens: bool,
+    /// A ticket may go to a place that is not read, with another address from then on.
+    pub moves: bool,
+    /// A ticket may be deleted for good, and stays in lists without its words.
+    pub scrubs: bool,
+    /// The words of one message may be taken away.
+    pub redacts: bool,
+}
+
+impl Powers {
+    pub const NONE: Self = Self {
+        deletions: Deletions::Never,
+        restores: false,
+        merges: Merges::Never,
+        categories: false,
+        reopens: false,
+        moves: false,
+        scrubs: false,
+        redacts: false,
+    };
+
+    /// What most helpdesks show.
+    pub const WHOLE: Self = Self {
+        deletions: Deletions::Told,
+        restores: true,
+        merges: Merges::Told,
+        categories: true,
+        reopens: true,
+        ..Self::NONE
+    };
+}
+
+/// A refusal because too much was asked.
+pub struct Limit {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: &'static str,
+}
+
+impl Limit {
+    /// When it is over, by the clock of the machine.
+    pub fn over_in(seconds: u64) -> DateTime<Utc> {
+        groundswell::clock::now() + TimeDelta::seconds(i64::try_from(seconds).unwrap())
+    }
+
+    pub fn told(header: &'static str, wait: impl ToString) -> Self {
+        Self {
+            status: 429,
+            headers: vec![(header, wait.to_string())],
+            body: "{}",
+        }
+    }
 }
 
 /// One vendor's way of speaking.
@@ -89,6 +168,11 @@ pub trait Dialect: Send + Sync + 'static {
     fn system(&self, url: &Url) -> Arc<dyn System>;
 
     fn powers(&self) -> Powers;
+
+    /// How it says that nothing may be asked for so many seconds.
+    fn limit(&self, seconds: u64) -> Limit {
+        Limit::told("retry-after", seconds)
+    }
 
     /// The answer to a request; the vendor's refusals, too.
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply;
@@ -112,16 +196,16 @@ pub trait Dialect: Send + Sync + 'static {
     }
 }
 
-pub fn router(dialect: Arc<dyn Dialect>, address: String, state: Arc<Mutex<State>>) -> Router {
+pub fn router(dialect: Arc<dyn Dialect>, hosts: Hosts, state: Arc<Mutex<State>>) -> Router {
     Router::new()
         .fallback(answer)
-        .with_state((dialect, address, state))
+        .with_state((dialect, hosts, state))
 }
 
-type SharedDialect = Shared<(Arc<dyn Dialect>, String, Arc<Mutex<State>>)>;
+type SharedDialect = Shared<(Arc<dyn Dialect>, Hosts, Arc<Mutex<State>>)>;
 
 async fn answer(
-    Shared((dialect, address, state)): SharedDialect,
+    Shared((dialect, hosts, state)): SharedDialect,
     incoming: Incoming,
 ) -> Response<Body> {
     let uri = incoming.uri().clone();
@@ -138,7 +222,8 @@ async fn answer(
         headers: headers
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect(),
-        address,
+        address: hosts.address.clone(),
+        elsewhere: hosts.elsewhere.clone(),
     };
     if !dialect.is_allowed(&asked) {
         return status(401, &[]);
@@ -147,16 +232,35 @@ async fn answer(
     if let Some((_, code)) = refused.iter().find(|(path, _)| asked.path.contains(path)) {
         return status(*code, &[]);
     }
+    if let Some(Fault::RateLimit(Some(seconds))) = fault {
+        return limited(dialect.limit(seconds));
+    }
     let reply = dialect.answer(&state.lock().unwrap().tickets, &asked);
     let (value, headers) = match reply {
         Reply::Json(value) => (value, Vec::new()),
         Reply::With(value, headers) => (value, headers),
         Reply::Status(code) => return status(code, &[]),
+        Reply::Moved(path) => {
+            let place = format!("{}{path}", hosts.address);
+            return status(301, &[("location", place)]);
+        }
     };
-    let page = Shown { value, headers };
-    let before = {
+    let mut page = Shown { value, headers };
+    let (shape, before) = {
         let mut state = state.lock().unwrap();
-        state.answered.insert(asked.path, page.clone())
+        let before = state.answered.insert(asked.path, page.clone());
+        (state.shape, before)
     };
-    finish(page, before, fault).await
+    if let Some(shape) = shape {
+        let streams = dialect.system(&hosts.address.parse().unwrap()).streams();
+        let lists: Vec<&str> = streams.iter().map(|stream| stream.items).collect();
+        shape.give(&mut page.value, &lists);
+    }
+    finish(page, before, fault, &hosts).await
+}
+
+fn limited(limit: Limit) -> Response<Body> {
+    let mut response = status(limit.status, &limit.headers);
+    *response.body_mut() = Body::from(limit.body);
+    response
 }

@@ -22,6 +22,8 @@ pub enum Fault {
     Delay(Duration),
     /// The answer sends the client to another host.
     Redirect,
+    /// Every address in the answer is on another host.
+    Elsewhere,
 }
 
 /// Faults by the number of the request.

@@ -7,7 +7,9 @@
 mod dialect;
 pub mod dialects;
 mod faults;
+pub mod scenes;
 mod server;
+mod shape;
 mod tickets;
 
 use std::collections::BTreeMap;
@@ -15,8 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
 
-pub use dialect::{Deletions, Dialect, SECRET};
+pub use dialect::{Deletions, Dialect, Merges, SECRET};
 pub use faults::Fault;
+pub use shape::Shape;
 pub use tickets::{By, Expected, Tickets};
 
 /// The first instant of the model's time.
@@ -37,6 +40,10 @@ struct State {
     answered: BTreeMap<String, server::Shown>,
     /// Paths that hold this are refused like that.
     refused: Vec<(&'static str, u16)>,
+    /// How values look in answers; as the vendor has them when missing.
+    shape: Option<Shape>,
+    /// Requests to a host where nobody must ask.
+    strangers: u64,
     /// What people do once so many requests were made.
     acts: Vec<(u64, Act)>,
 }
@@ -54,24 +61,29 @@ pub struct Helpdesk {
 impl Helpdesk {
     /// Starts an empty helpdesk whose accounts log in with OAuth.
     pub async fn with_oauth(dialect: Arc<dyn Dialect>) -> Self {
-        Self::serve(|address, state| {
-            server::with_oauth(dialect::router(dialect, address, Arc::clone(&state)), state)
+        Self::serve(|hosts, state| {
+            let router = dialect::router(dialect, hosts.clone(), Arc::clone(&state));
+            server::with_oauth(router, hosts, state)
         })
         .await
     }
 
     /// Starts an empty helpdesk that speaks as a vendor does, on a free port of the loopback interface.
     pub async fn speaking(dialect: Arc<dyn Dialect>) -> Self {
-        Self::serve(|address, state| dialect::router(dialect, address, state)).await
+        Self::serve(|hosts, state| dialect::router(dialect, hosts, state)).await
     }
 
-    async fn serve(router: impl FnOnce(String, Arc<Mutex<State>>) -> axum::Router) -> Self {
+    async fn serve(router: impl FnOnce(server::Hosts, Arc<Mutex<State>>) -> axum::Router) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (ours, address) = listen("127.0.0.1").await;
+        // Another name, so that it is another host.
+        let (theirs, elsewhere) = listen("localhost").await;
         let url = address.parse().unwrap();
-        let router = router(address, Arc::clone(&state));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let hosts = server::Hosts { address, elsewhere };
+        let router = router(hosts, Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(ours, router).await });
+        let stranger = server::elsewhere(Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(theirs, stranger).await });
         Self { url, state }
     }
 
@@ -128,8 +140,30 @@ impl Helpdesk {
         self.lock().token += 1;
     }
 
+    /// A page that repeats is one of those that are answered from now on.
+    pub fn forget_answers(&self) {
+        self.lock().answered.clear();
+    }
+
+    /// From now on values look like that in all answers.
+    pub fn show(&self, shape: Shape) {
+        self.lock().shape = Some(shape);
+    }
+
+    /// Requests to a host that is not ours.
+    pub fn strangers(&self) -> u64 {
+        self.lock().strangers
+    }
+
     /// Paths and queries asked for so far.
     pub fn requests(&self) -> Vec<String> {
         self.lock().requests.clone()
     }
+}
+
+/// Listens on a free port of the loopback interface; the address by this name for it.
+async fn listen(name: &str) -> (tokio::net::TcpListener, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, format!("http://{name}:{port}"))
 }

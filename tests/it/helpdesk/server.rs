@@ -15,16 +15,18 @@ use serde_json::{Value, json};
 
 use super::{CLIENT_SECRET, Fault, SECRET, State};
 
-type SharedState = Shared<Arc<Mutex<State>>>;
+type SharedState = Shared<(Arc<Mutex<State>>, Hosts)>;
 
 /// A dialect behind OAuth: the token that was given out last is as good as the secret.
-pub fn with_oauth(dialect: Router, state: Arc<Mutex<State>>) -> Router {
+pub fn with_oauth(dialect: Router, hosts: Hosts, state: Arc<Mutex<State>>) -> Router {
     let known = map_request_with_state(Arc::clone(&state), known);
     let tokens = Router::new().route("/oauth/tokens", post(token));
-    tokens.with_state(state).merge(dialect.layer(known))
+    tokens
+        .with_state((state, hosts))
+        .merge(dialect.layer(known))
 }
 
-async fn known(Shared(state): SharedState, mut request: Request) -> Request {
+async fn known(Shared(state): Shared<Arc<Mutex<State>>>, mut request: Request) -> Request {
     let token = format!("Bearer token-{}", state.lock().unwrap().token);
     if let Some(found) = request.headers_mut().get_mut("authorization")
         && *found == token.as_str()
@@ -35,7 +37,7 @@ async fn known(Shared(state): SharedState, mut request: Request) -> Request {
 }
 
 async fn token(
-    Shared(state): SharedState,
+    Shared((state, hosts)): SharedState,
     uri: Uri,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Response<Body> {
@@ -56,7 +58,7 @@ async fn token(
         value: answer,
         headers,
     };
-    finish(answer, None, fault).await
+    finish(answer, None, fault, &hosts).await
 }
 
 /// Counts a request and takes its fault.
@@ -80,8 +82,46 @@ pub struct Shown {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// The server's own address, and that of a host where nobody must ask. Neither has a slash at its end.
+#[derive(Clone)]
+pub struct Hosts {
+    pub address: String,
+    pub elsewhere: String,
+}
+
+impl Hosts {
+    /// The same answer with every address of ours on the other host.
+    fn elsewhere(&self, answer: Shown) -> Shown {
+        let moved = |text: String| text.replace(&self.address, &self.elsewhere);
+        let headers = answer.headers.into_iter();
+        let mut value: Value = moved(answer.value.to_string()).parse().unwrap();
+        // Without a host is on ours.
+        if let Some(Value::String(next)) = value.get_mut("nextRecordsUrl") {
+            next.insert_str(0, &self.elsewhere);
+        }
+        Shown {
+            value,
+            headers: headers.map(|(name, text)| (name, moved(text))).collect(),
+        }
+    }
+}
+
+/// A host where nobody must ask: it counts who does.
+pub fn elsewhere(state: Arc<Mutex<State>>) -> Router {
+    let count = move || async move {
+        state.lock().unwrap().strangers += 1;
+        "{}"
+    };
+    Router::new().fallback(count)
+}
+
 /// The answer, or what a fault makes of it.
-pub async fn finish(answer: Shown, before: Option<Shown>, fault: Option<Fault>) -> Response<Body> {
+pub async fn finish(
+    answer: Shown,
+    before: Option<Shown>,
+    fault: Option<Fault>,
+    hosts: &Hosts,
+) -> Response<Body> {
     let text = answer.value.to_string();
     match fault {
         None => ok(answer),
@@ -102,7 +142,8 @@ pub async fn finish(answer: Shown, before: Option<Shown>, fault: Option<Fault>) 
             tokio::time::sleep(time).await;
             ok(answer)
         }
-        Some(Fault::Redirect) => status(302, &[("location", "https://evil.example/".to_owned())]),
+        Some(Fault::Redirect) => status(302, &[("location", format!("{}/", hosts.elsewhere))]),
+        Some(Fault::Elsewhere) => ok(hosts.elsewhere(answer)),
     }
 }
 

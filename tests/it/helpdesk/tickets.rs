@@ -41,6 +41,8 @@ pub struct Ticket {
     pub is_broken: bool,
     pub is_scrubbed: bool,
     pub merged_into: Option<u64>,
+    /// It went to a place that is not read.
+    pub is_moved: bool,
     pub reopens: u32,
     /// Stars that the requester gave, and when.
     pub rating: Option<(u64, DateTime<Utc>)>,
@@ -217,6 +219,7 @@ impl Tickets {
             is_broken: false,
             is_scrubbed: false,
             merged_into: None,
+            is_moved: false,
             reopens: 0,
             rating: None,
             listed_from: now + self.lag,
@@ -288,6 +291,16 @@ impl Tickets {
         ticket.comments.clear();
     }
 
+    /// The words of one message are taken away; the message stays.
+    pub fn redact(&mut self, id: u64, place: usize) {
+        self.act(id, Did::Change).comments[place].text.clear();
+    }
+
+    /// It goes on in a place that is not read.
+    pub fn move_away(&mut self, id: u64) {
+        self.act(id, Did::Change).is_moved = true;
+    }
+
     pub fn merge(&mut self, id: u64, into: u64) {
         let words = self.tickets[&id].comments[0].text.clone();
         let gone = self.act(id, Did::MergeInto(into));
@@ -325,7 +338,7 @@ impl Tickets {
 
 impl Ticket {
     pub fn expected(&self) -> Expected {
-        let exclusion = if self.status == "deleted" {
+        let exclusion = if self.status == "deleted" || self.is_moved {
             Some(Exclusion::Deleted)
         } else if self.tags.iter().any(|tag| tag == "closed_by_merge") {
             Some(Exclusion::Merged)
@@ -350,12 +363,13 @@ impl Ticket {
             };
             (author, visibility, comment.text.clone())
         };
+        let said = self.comments.iter().filter(|one| !one.text.is_empty());
         Expected {
             exclusion,
             status: Some(self.status.to_owned()),
             category: self.category.clone(),
             reopens: self.reopens,
-            messages: self.comments.iter().map(message).collect(),
+            messages: said.map(message).collect(),
         }
     }
 }

@@ -9,7 +9,7 @@ use groundswell::model::{Author, Visibility};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Deletions, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{Expected, Ticket, Tickets};
 
 /// The most rows of one query: ten thousand there.
@@ -31,16 +31,26 @@ impl Dialect for Aircall {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Never,
-            merges: false,
             categories: true,
-            reopens: false,
+            ..Powers::NONE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        use base64::Engine as _;
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("id:{SECRET}"));
-        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+        asked.is_basic(&format!("id:{SECRET}"))
+    }
+
+    fn limit(&self, seconds: u64) -> Limit {
+        let reset = Limit::over_in(seconds).timestamp();
+        Limit {
+            status: 429,
+            headers: vec![
+                ("x-aircallapi-limit", "60".to_owned()),
+                ("x-aircallapi-remaining", "0".to_owned()),
+                ("x-aircallapi-reset", reset.to_string()),
+            ],
+            body: "{}",
+        }
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
@@ -83,7 +93,7 @@ fn list(tickets: &Tickets, asked: &Asked) -> Reply {
     let total = rows.len();
     let rows = rows.into_iter().skip((page - 1) * size).take(size);
     let rows: Vec<Value> = rows.map(call).collect();
-    let next = (page * size < total).then_some("https://evil.example/v1/calls?page=2");
+    let next = (page * size < total).then(|| format!("{}/v1/calls?page=2", asked.elsewhere));
     let meta =
         json!({"total": total, "current_page": page, "per_page": size, "next_page_link": next});
     Reply::Json(json!({"meta": meta, "calls": rows}))

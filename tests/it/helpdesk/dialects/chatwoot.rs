@@ -34,9 +34,9 @@ impl Dialect for Chatwoot {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
             categories: true,
             reopens: true,
+            ..Powers::NONE
         }
     }
 

@@ -33,9 +33,8 @@ impl Dialect for Freshcaller {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
             categories: true,
-            reopens: false,
+            ..Powers::NONE
         }
     }
 

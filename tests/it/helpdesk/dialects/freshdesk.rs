@@ -9,7 +9,7 @@ use groundswell::connectors::freshdesk;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Expected, Ticket, Tickets, time};
 
 /// Entries come in pages of this size, whatever is asked for.
@@ -31,18 +31,11 @@ impl Dialect for Freshdesk {
     }
 
     fn powers(&self) -> Powers {
-        Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
-        }
+        Powers::WHOLE
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        use base64::Engine as _;
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{SECRET}:X"));
-        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+        asked.is_basic(&format!("{SECRET}:X"))
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {

@@ -9,7 +9,7 @@ use groundswell::connectors::front;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Expected, Ticket, Tickets};
 
 pub struct Front;
@@ -27,20 +27,26 @@ impl Dialect for Front {
     }
 
     fn powers(&self) -> Powers {
-        Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
-        }
+        Powers::WHOLE
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+        asked.is_bearer(SECRET)
     }
 
     fn id(&self, ticket: &Ticket) -> String {
         conversation_id(ticket.id)
+    }
+
+    fn limit(&self, seconds: u64) -> Limit {
+        let mut limit = Limit::told("retry-after", seconds);
+        let own = [
+            ("x-ratelimit-limit", "50".to_owned()),
+            ("x-ratelimit-burst-remaining", "0".to_owned()),
+            ("x-front-tier", "1".to_owned()),
+        ];
+        limit.headers.extend(own);
+        limit
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
@@ -214,7 +220,7 @@ fn page(mut rows: Vec<(String, Value)>, asked: &Asked, size: usize) -> Reply {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("page_token", key)
             .finish();
-        format!("https://evil.example{}?{query}", asked.path)
+        format!("{}{}?{query}", asked.elsewhere, asked.path)
     });
     let rows: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
     Reply::Json(json!({"_pagination": {"next": next}, "_results": rows}))

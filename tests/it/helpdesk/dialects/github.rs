@@ -10,7 +10,7 @@ use groundswell::model::Visibility;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Deletions, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Expected, Ticket, Tickets, time};
 
 const REPOSITORY: &str = "example/heater";
@@ -37,28 +37,52 @@ impl Dialect for GitHub {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
             categories: true,
             reopens: true,
+            moves: true,
+            ..Powers::NONE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+        asked.is_bearer(SECRET)
     }
 
     fn id(&self, ticket: &Ticket) -> String {
         format!("{REPOSITORY}#{}", ticket.id)
     }
 
+    fn limit(&self, seconds: u64) -> Limit {
+        let reset = Limit::over_in(seconds).timestamp();
+        Limit {
+            status: 403,
+            headers: vec![
+                ("x-ratelimit-limit", "5000".to_owned()),
+                ("x-ratelimit-remaining", "0".to_owned()),
+                ("x-ratelimit-reset", reset.to_string()),
+            ],
+            body: "{}",
+        }
+    }
+
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
+        if let Some(number) = asked.between("/repositories/77/issues/", "") {
+            let there = tickets.find(number.parse().unwrap());
+            return there.map_or(Reply::Status(404), |ticket| Reply::Json(issue(ticket)));
+        }
         let Some(path) = asked.path.strip_prefix("/repos/example/heater/issues") else {
-            return Reply::Status(404);
+            return match asked.path.as_str() {
+                "/repos/example/heater" => Reply::Json(json!({"full_name": REPOSITORY})),
+                _ => Reply::Status(404),
+            };
         };
         match path.trim_start_matches('/').split_once('/') {
             None if path.is_empty() => issues(tickets, asked),
             None if path == "/comments" => comments(tickets, asked),
             None => match one(tickets, &path[1..]) {
+                Some(ticket) if ticket.is_moved => {
+                    Reply::Moved(format!("/repositories/77/issues/{}", ticket.id))
+                }
                 Some(ticket) => Reply::Json(issue(ticket)),
                 None => Reply::Status(410),
             },
@@ -100,7 +124,7 @@ fn since(asked: &Asked) -> DateTime<Utc> {
 }
 
 fn issues(tickets: &Tickets, asked: &Asked) -> Reply {
-    let there = |ticket: &&Ticket| ticket.status != "deleted";
+    let there = |ticket: &&Ticket| ticket.status != "deleted" && !ticket.is_moved;
     let open = |ticket: &&Ticket| !matches!(ticket.status, "solved" | "closed");
     let all = asked.get("state") == Some("all");
     let mut rows: Vec<(DateTime<Utc>, Value)> = tickets
@@ -123,7 +147,8 @@ fn issues(tickets: &Tickets, asked: &Asked) -> Reply {
 
 fn comments(tickets: &Tickets, asked: &Asked) -> Reply {
     assert_eq!(asked.get("sort"), Some("updated"));
-    let there = tickets.listed().filter(|ticket| ticket.status != "deleted");
+    let there = tickets.listed();
+    let there = there.filter(|ticket| ticket.status != "deleted" && !ticket.is_moved);
     let rows = there.flat_map(|ticket| {
         let comments = ticket.comments.iter().enumerate().skip(1);
         comments.map(|(place, comment)| (comment.at, entry(ticket, place, comment)))
@@ -170,6 +195,7 @@ fn page(rows: Vec<Value>, asked: &Asked, size: usize) -> Reply {
 }
 
 fn issue(ticket: &Ticket) -> Value {
+    let repository = if ticket.is_moved { "example/elsewhere" } else { REPOSITORY };
     let is_closed = matches!(ticket.status, "solved" | "closed");
     let reason = match (is_closed, ticket.reopens) {
         (true, _) => Some("completed"),
@@ -179,7 +205,7 @@ fn issue(ticket: &Ticket) -> Value {
     json!({
         "id": ticket.id + 70_000, "number": ticket.id, "title": ticket.subject, "body": ticket.comments[0].text,
         "state": if is_closed { "closed" } else { "open" }, "state_reason": reason,
-        "repository_url": format!("https://api.github.com/repos/{REPOSITORY}"),
+        "repository_url": format!("https://api.github.com/repos/{repository}"),
         "html_url": format!("https://github.com/{REPOSITORY}/issues/{}", ticket.id),
         "comments": ticket.comments.len() - 1, "labels": [], "author_association": "NONE",
         "user": {"login": format!("user{}", ticket.requester), "type": "User"},

@@ -32,16 +32,13 @@ impl Dialect for Gong {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
             categories: true,
-            reopens: false,
+            ..Powers::NONE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        use base64::Engine as _;
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("key:{SECRET}"));
-        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+        asked.is_basic(&format!("key:{SECRET}"))
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {

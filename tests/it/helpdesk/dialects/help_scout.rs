@@ -9,7 +9,7 @@ use groundswell::connectors::help_scout;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Deletions, Dialect, Limit, Merges, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Expected, Ticket, Tickets, time};
 
 const ROWS: usize = 2;
@@ -32,18 +32,23 @@ impl Dialect for HelpScout {
     }
 
     fn powers(&self) -> Powers {
-        // What was merged before anybody looked is in no list; that an id leads to another is a test of its own.
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
+            restores: true,
+            merges: Merges::Missed,
             categories: true,
             reopens: true,
+            ..Powers::NONE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
         let is_token = asked.path == "/v2/oauth2/token" && asked.method == "POST";
         is_token || asked.headers.get("authorization") == Some(&format!("Bearer {TOKEN}"))
+    }
+
+    fn limit(&self, seconds: u64) -> Limit {
+        Limit::told("x-ratelimit-retry-after", seconds)
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
@@ -62,6 +67,9 @@ impl Dialect for HelpScout {
             let id: u64 = asked.between("/v2/conversations/", end)?.parse().ok()?;
             tickets.find(id).filter(|ticket| ticket.status != "deleted")
         };
+        if let Some(into) = found("").and_then(|ticket| ticket.merged_into) {
+            return Reply::Moved(format!("/v2/conversations/{into}"));
+        }
         if let Some(ticket) = found("/threads") {
             return pages("threads", threads(ticket), asked);
         }
@@ -88,7 +96,8 @@ fn list(tickets: &Tickets, asked: &Asked) -> Reply {
     let since = asked
         .get("modifiedSince")
         .map(|since| since.parse::<DateTime<Utc>>().unwrap());
-    let rows = tickets.listed().filter(|ticket| ticket.status != "deleted");
+    let rows = tickets.listed();
+    let rows = rows.filter(|ticket| ticket.status != "deleted" && ticket.merged_into.is_none());
     let rows = rows.filter(|ticket| since.is_none_or(|since| ticket.updated_at >= since));
     let mut rows: Vec<&Ticket> = rows.collect();
     match asked.get("sortField") {

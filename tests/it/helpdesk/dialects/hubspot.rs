@@ -9,7 +9,7 @@ use groundswell::connectors::hubspot;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Ticket, Tickets};
 
 /// Rows of a page, whatever is asked for.
@@ -44,16 +44,19 @@ impl Dialect for HubSpot {
     }
 
     fn powers(&self) -> Powers {
-        Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
-        }
+        Powers::WHOLE
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+        asked.is_bearer(SECRET)
+    }
+
+    fn limit(&self, _: u64) -> Limit {
+        Limit {
+            status: 429,
+            headers: Vec::new(),
+            body: r#"{"status": "error", "errorType": "RATE_LIMIT", "policyName": "SECONDLY"}"#,
+        }
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
@@ -151,6 +154,7 @@ fn search(asked: &Asked, mut rows: Vec<(u64, DateTime<Utc>, Value)>) -> Reply {
     };
     let (from, until, after) = (filter("GTE"), filter("LTE"), filter("GT"));
     assert_eq!(asked.body["sorts"][0]["propertyName"], "hs_object_id");
+    assert!(asked.body.get("after").is_none(), "a search ends at ten thousand rows");
     rows.retain(|(id, at, _)| {
         let at = at.timestamp_millis();
         from <= at && at <= until && *id > after as u64
@@ -169,7 +173,7 @@ fn paged(rows: Vec<Value>, asked: &Asked, size: usize) -> Reply {
     }
     let after = (start + size).to_string();
     Reply::Json(
-        json!({"results": page, "paging": {"next": {"after": after, "link": "https://evil.example/next"}}}),
+        json!({"results": page, "paging": {"next": {"after": after, "link": format!("{}/next", asked.elsewhere)}}}),
     )
 }
 

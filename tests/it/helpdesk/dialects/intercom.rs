@@ -8,7 +8,7 @@ use groundswell::connectors::intercom;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Expected, Ticket, Tickets};
 
 /// Rows of a page, whatever is asked for.
@@ -33,16 +33,27 @@ impl Dialect for Intercom {
 
     fn powers(&self) -> Powers {
         Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
+            redacts: true,
+            ..Powers::WHOLE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
         assert_eq!(asked.headers["intercom-version"], "2.16");
-        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+        asked.is_bearer(SECRET)
+    }
+
+    fn limit(&self, seconds: u64) -> Limit {
+        let reset = Limit::over_in(seconds).timestamp();
+        Limit {
+            status: 429,
+            headers: vec![
+                ("x-ratelimit-limit", "166".to_owned()),
+                ("x-ratelimit-remaining", "0".to_owned()),
+                ("x-ratelimit-reset", reset.to_string()),
+            ],
+            body: "{}",
+        }
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
@@ -202,7 +213,7 @@ fn part(ticket: &Ticket, place: usize, comment: &Comment) -> Value {
     };
     json!({
         "id": (ticket.id * 1_000 + place as u64).to_string(), "part_type": kind, "body": comment.text,
-        "created_at": comment.at.timestamp(), "author": author(ticket, comment), "redacted": false,
+        "created_at": comment.at.timestamp(), "author": author(ticket, comment), "redacted": comment.text.is_empty(),
     })
 }
 

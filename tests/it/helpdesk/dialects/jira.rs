@@ -9,7 +9,7 @@ use groundswell::connectors::jira;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Deletions, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Ticket, Tickets};
 
 /// Rows of a page, whatever is asked for.
@@ -34,16 +34,26 @@ impl Dialect for Jira {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
             categories: true,
             reopens: true,
+            moves: true,
+            ..Powers::NONE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        use base64::Engine as _;
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{EMAIL}:{SECRET}"));
-        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+        asked.is_basic(&format!("{EMAIL}:{SECRET}"))
+    }
+
+    fn limit(&self, seconds: u64) -> Limit {
+        let mut limit = Limit::told("retry-after", seconds);
+        let reset = Limit::over_in(seconds).format("%Y-%m-%dT%H:%MZ");
+        let own = [
+            ("x-ratelimit-reset", reset.to_string()),
+            ("ratelimit-reason", "jira-burst-based".to_owned()),
+        ];
+        limit.headers.extend(own);
+        limit
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {
@@ -89,7 +99,7 @@ fn search(tickets: &Tickets, asked: &Asked) -> Reply {
         let (at, id) = token.as_str().unwrap().split_once('|').unwrap();
         (at.parse().unwrap(), id.parse().unwrap())
     });
-    let rows = tickets.listed().filter(|ticket| ticket.status != "deleted");
+    let rows = tickets.listed().filter(|ticket| ticket.status != "deleted" && !ticket.is_moved);
     let rows = rows
         .filter(|ticket| since.is_none_or(|since| ticket.updated_at.timestamp_millis() >= since));
     let mut rows: Vec<&Ticket> = rows
@@ -152,7 +162,8 @@ fn changelog(ticket: &Ticket, asked: &Asked) -> Reply {
     let is_last = start + 1 >= all.len();
     let next = (!is_last).then(|| {
         format!(
-            "https://evil.example{}?startAt={}&maxResults=1",
+            "{}{}?startAt={}&maxResults=1",
+            asked.elsewhere,
             asked.path,
             start + 1
         )
@@ -165,15 +176,16 @@ fn changelog(ticket: &Ticket, asked: &Asked) -> Reply {
 
 fn issue(ticket: &Ticket) -> Value {
     let is_done = ticket.status == "solved";
+    let project = if ticket.is_moved { "OPS" } else { "HELP" };
     let resolved = is_done.then(|| stamp(ticket.updated_at));
     json!({
-        "id": ticket.id.to_string(), "key": format!("HELP-{}", ticket.id),
+        "id": ticket.id.to_string(), "key": format!("{project}-{}", ticket.id),
         "fields": {
             "summary": ticket.subject, "description": document(&ticket.comments[0].text), "labels": ticket.tags,
             "created": if ticket.is_broken { Value::Null } else { Value::from(stamp(ticket.created_at)) },
             "updated": stamp(ticket.updated_at), "resolutiondate": resolved,
             "status": {"name": ticket.status, "statusCategory": {"key": if is_done { "done" } else { "indeterminate" }}},
-            "project": {"key": "HELP"}, "priority": {"name": "Medium"}, "issuetype": {"name": "Service request"},
+            "project": {"key": project}, "priority": {"name": "Medium"}, "issuetype": {"name": "Service request"},
             "reporter": {"accountId": format!("qm:{}", ticket.requester), "accountType": "customer", "displayName": "Anna"},
             "customfield_10010": ticket.category.as_ref().map(|name| json!({"requestType": {"id": "7", "name": name}})),
         },

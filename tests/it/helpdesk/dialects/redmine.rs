@@ -38,9 +38,9 @@ impl Dialect for Redmine {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: false,
             categories: true,
             reopens: true,
+            ..Powers::NONE
         }
     }
 

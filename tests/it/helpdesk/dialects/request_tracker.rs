@@ -11,7 +11,7 @@ use groundswell::model::{Author, Visibility};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Did, Entry, Expected, Ticket, Tickets, time};
 
 /// Rows of a page. Behind every second row of the log there are as many that the token may not see.
@@ -37,12 +37,7 @@ impl Dialect for RequestTracker {
     }
 
     fn powers(&self) -> Powers {
-        Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
-        }
+        Powers::WHOLE
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {

@@ -9,7 +9,7 @@ use groundswell::connectors::salesforce;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Limit, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Ticket, Tickets};
 
 /// Rows of a page, whatever is asked for.
@@ -32,16 +32,19 @@ impl Dialect for Salesforce {
     }
 
     fn powers(&self) -> Powers {
-        Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
-        }
+        Powers::WHOLE
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+        asked.is_bearer(SECRET)
+    }
+
+    fn limit(&self, _: u64) -> Limit {
+        Limit {
+            status: 403,
+            headers: Vec::new(),
+            body: r#"[{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]"#,
+        }
     }
 
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply {

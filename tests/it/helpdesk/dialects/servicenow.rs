@@ -32,16 +32,15 @@ impl Dialect for ServiceNow {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Told,
-            merges: false,
+            restores: true,
             categories: true,
             reopens: true,
+            ..Powers::NONE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        use base64::Engine as _;
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("user:{SECRET}"));
-        asked.headers.get("authorization") == Some(&format!("Basic {pair}"))
+        asked.is_basic(&format!("user:{SECRET}"))
     }
 
     fn id(&self, ticket: &Ticket) -> String {

@@ -9,11 +9,14 @@ use groundswell::connectors::zammad;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Deletions, Dialect, Merges, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Ticket, Tickets, time};
 
 /// Rows of a page, whatever is asked for.
 const ROWS: usize = 2;
+
+/// The search gives no page behind this one: it ends at ten thousand rows there.
+const PAGES_MAX: usize = 4;
 
 pub struct Zammad;
 
@@ -32,9 +35,10 @@ impl Dialect for Zammad {
     fn powers(&self) -> Powers {
         Powers {
             deletions: Deletions::Silent,
-            merges: true,
+            merges: Merges::Told,
             categories: true,
             reopens: true,
+            ..Powers::NONE
         }
     }
 
@@ -87,6 +91,9 @@ impl Dialect for Zammad {
 }
 
 fn search(tickets: &Tickets, asked: &Asked) -> Reply {
+    if asked.number("page", 1) > PAGES_MAX {
+        return Reply::Status(422);
+    }
     let query = asked.get("query").unwrap();
     let since = query
         .strip_prefix("updated_at:[")

@@ -12,7 +12,7 @@ use groundswell::model::Exclusion;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::dialect::{Asked, Deletions, Dialect, Powers, Reply, SECRET};
+use super::super::dialect::{Asked, Dialect, Powers, Reply, SECRET};
 use super::super::tickets::{By, Comment, Expected, Ticket, Tickets, time};
 
 /// The export leaves out what is younger.
@@ -48,15 +48,13 @@ impl Dialect for Zendesk {
 
     fn powers(&self) -> Powers {
         Powers {
-            deletions: Deletions::Told,
-            merges: true,
-            categories: true,
-            reopens: true,
+            scrubs: true,
+            ..Powers::WHOLE
         }
     }
 
     fn is_allowed(&self, asked: &Asked) -> bool {
-        asked.headers.get("authorization") == Some(&format!("Bearer {SECRET}"))
+        asked.is_bearer(SECRET)
     }
 
     fn id(&self, ticket: &Ticket) -> String {
@@ -133,8 +131,10 @@ fn export(tickets: &Tickets, asked: &Asked) -> Reply {
     answer["tickets"] = waiting.into_iter().map(whole).collect();
     answer["end_of_stream"] = json!(is_end);
     answer["after_cursor"] = json!(last.or(cursor.map(str::to_owned)));
-    answer["after_url"] =
-        json!("https://evil.example/api/v2/incremental/tickets/cursor.json?cursor=x");
+    answer["after_url"] = json!(format!(
+        "{}/api/v2/incremental/tickets/cursor.json?cursor=x",
+        asked.elsewhere
+    ));
     (answer["before_cursor"], answer["before_url"]) = (Value::Null, Value::Null);
     Reply::Json(answer)
 }
@@ -175,6 +175,7 @@ fn comments(ticket: &Ticket, asked: &Asked) -> Reply {
     if ticket.status == "deleted" {
         return Reply::Status(404);
     }
+    assert!(asked.get("page[size]").is_some(), "pages by number end early");
     let after = asked.number("page[after]", 0);
     let rows = ticket.comments.iter().enumerate();
     let rows: Vec<Value> = rows
@@ -185,7 +186,7 @@ fn comments(ticket: &Ticket, asked: &Asked) -> Reply {
     Reply::Json(json!({
         "comments": rows, "users": [{"id": AGENT, "role": "agent", "name": "Tom"}],
         "meta": {"has_more": after + PER_PAGE < ticket.comments.len(), "after_cursor": (after + PER_PAGE).to_string()},
-        "links": {"next": "https://evil.example/next"},
+        "links": {"next": format!("{}/next", asked.elsewhere)},
     }))
 }
 
@@ -224,7 +225,8 @@ fn calls(tickets: &Tickets, asked: &Asked) -> Reply {
     };
     let rows: Vec<Value> = rows.iter().map(call).collect();
     let next = format!(
-        "https://evil.example/api/v2/channels/voice/stats/incremental/calls.json?start_time={last}"
+        "{}/api/v2/channels/voice/stats/incremental/calls.json?start_time={last}",
+        asked.elsewhere
     );
     Reply::Json(json!({"calls": rows, "count": rows.len(), "next_page": next}))
 }
