@@ -113,13 +113,20 @@ async fn index_state(config: &Config, store: &Store) -> Result<String, String> {
 struct Heard {
     answer: Result<Vec<String>, PullError>,
     condition: Condition,
+    /// Where the vendor may call, or why it cannot be heard.
+    calls: Option<Result<String, String>>,
 }
 
 async fn ask(source: &SourceConfig, config: &Config) -> anyhow::Result<Heard> {
     let connector = connectors::build(source, config.calendar, &config.vault())?;
     let answer = connector.check(clock::now()).await;
     let condition = connector.condition();
-    Ok(Heard { answer, condition })
+    let calls = connector.hook();
+    Ok(Heard {
+        answer,
+        condition,
+        calls: calls.map(|hook| config.web.calls(&source.id, hook)),
+    })
 }
 
 /// A source's lines; the first one carries its figures.
@@ -146,6 +153,7 @@ async fn source_checks(
     for remark in &missing {
         checks.push(line("rights and settings", Err(remark.clone())));
     }
+    checks.extend(heard.calls.clone().map(|calls| line("calls", calls)));
     checks.extend(
         heard
             .condition

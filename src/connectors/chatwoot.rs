@@ -16,7 +16,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
     Stream, System, Touched, Usual, given, rows_of, words,
 };
-use super::hook::{Scheme, Signature};
+use super::hook::{Piece, Scheme, Signature};
 use super::http::Failure;
 use super::{json, rating};
 use crate::model::{Author, Conversation, ConversationKey, Message, Text, Visibility};
@@ -224,13 +224,17 @@ impl System for Chatwoot {
         "the token must be an administrator's, who sees all inboxes and ratings"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
+    fn signatures(&self) -> &'static [Signature] {
+        &[Signature {
             header: "x-chatwoot-signature",
             prefix: "sha256=",
             scheme: Scheme::Sha256Hex,
-            time: Some(("x-chatwoot-timestamp", ".")),
-        })
+            pieces: &[
+                Piece::Time("x-chatwoot-timestamp"),
+                Piece::Text("."),
+                Piece::Body,
+            ],
+        }]
     }
 }
 

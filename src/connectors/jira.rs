@@ -256,13 +256,14 @@ impl System for Jira {
         "the account of the token needs the permission to browse the project, and must be an agent to see internal comments"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
-            header: "x-hub-signature",
-            prefix: "sha256=",
-            scheme: Scheme::Sha256Hex,
-            time: None,
-        })
+    fn signatures(&self) -> &'static [Signature] {
+        const {
+            &[Signature::of_body(
+                "x-hub-signature",
+                "sha256=",
+                Scheme::Sha256Hex,
+            )]
+        }
     }
 }
 

@@ -271,13 +271,14 @@ impl System for Zammad {
         "the token needs the permission ticket.agent, and its user read access to the groups"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
-            header: "x-hub-signature",
-            prefix: "sha1=",
-            scheme: Scheme::Sha1Hex,
-            time: None,
-        })
+    fn signatures(&self) -> &'static [Signature] {
+        const {
+            &[Signature::of_body(
+                "x-hub-signature",
+                "sha1=",
+                Scheme::Sha1Hex,
+            )]
+        }
     }
 }
 

@@ -1,18 +1,19 @@
 //! `POST /hooks/<source>`: a vendor says that something changed. It needs no token, because the vendor cannot have one; it
 //! must be signed with the secret that both know. Nothing is read of what it says and nothing of it is kept: a genuine
 //! call makes its source due, also after a restart, and only what the pull brings counts. So a replay repeats a hint, and a
-//! flood is one pull.
+//! flood is one pull. A few vendors ask first: whether there is anything (HEAD), or for a word of theirs back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::error::{ApiFailure, Failure};
 use super::limit::Limit;
@@ -52,6 +53,17 @@ impl Calling {
     }
 }
 
+/// Says whether there is anything to call.
+pub async fn is_there(
+    Extension(calling): Extension<Arc<Calling>>,
+    Path(source): Path<String>,
+) -> Result<StatusCode, ApiFailure> {
+    match calling.each.contains_key(&SourceId(source)) {
+        true => Ok(StatusCode::OK),
+        false => Err(Failure::NotFound("source that takes calls").into()),
+    }
+}
+
 /// Takes a call.
 pub async fn take(
     State(app): State<Arc<App>>,
@@ -80,22 +92,38 @@ pub async fn take(
         let sentence = "a call may hold a mebibyte at most";
         return Err(Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, sentence).into());
     };
+    let address = address(&app, &parts.uri);
     let call = Call {
         header: |name: &str| header(&parts.headers, name),
         query: parts.uri.query(),
+        address: address.as_deref(),
         body: &body,
     };
     if !hook.is_genuine(&call, now) {
         count(&app, &source, "wrong");
-        let sentence = "the signature does not fit; check that both sides have the same secret";
+        let sentence = if hook.needs_address() {
+            "the signature does not fit; check that both sides have the same secret, and that web.public_url is how \
+             the vendor reaches this server"
+        } else {
+            "the signature does not fit; check that both sides have the same secret"
+        };
         return Err(Failure::Refused(StatusCode::UNAUTHORIZED, sentence).into());
     }
     count(&app, &source, "genuine");
+    if let Some(word) = hook.challenge.and_then(call.header) {
+        return Ok(Json(json!({ "challenge": word })).into_response());
+    }
     if app.hints.note(&source, now) {
         app.bell.notify_one();
         keep(&app, &source, now).await;
     }
     Ok((StatusCode::ACCEPTED, "noted\n").into_response())
+}
+
+/// The address that the vendor called: what a proxy calls instead, and says that it was called as, counts for nothing.
+fn address(app: &App, uri: &Uri) -> Option<String> {
+    let public = app.config.web.public_url.as_deref()?;
+    Some(format!("{public}{}", uri.path_and_query()?))
 }
 
 /// A hint that cannot be written is heard all the same, as long as this process lives.

@@ -36,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answers::token::{KEY_MIN, LinkKey};
 use crate::app::App;
+use crate::connectors::hook::Hook;
+use crate::model::SourceId;
 use crate::section::Section;
 use limit::{Limit, Writing};
 
@@ -53,7 +55,7 @@ pub struct WebConfig {
     pub listen: SocketAddr,
     /// What callers must know; needed on every address but loopback.
     pub token: Option<SecretString>,
-    /// How readers reach the pages, for links in digests.
+    /// How readers reach the pages, for links in digests, and vendors that call us.
     pub public_url: Option<String>,
     /// What links and forms are signed with; without one, a key in the data folder.
     pub link_key: Option<SecretString>,
@@ -103,6 +105,19 @@ impl WebConfig {
         self.public_url
             .clone()
             .unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+
+    /// Where a vendor calls when something changes, or why it cannot be heard there.
+    pub fn calls(&self, source: &SourceId, hook: &Hook) -> Result<String, String> {
+        if hook.needs_address() && self.public_url.is_none() {
+            let reason = "signed calls are refused, because the address is signed, too, and not known here; set \
+                          web.public_url to how the vendor reaches this server";
+            return Err(reason.to_owned());
+        }
+        let place = format!("{}/hooks/{source}", self.public_url());
+        Ok(format!(
+            "the vendor may call {place} when something changes"
+        ))
     }
 }
 
@@ -163,7 +178,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
         // Their signature lets these in; a login would keep out whom they were sent to.
         .route("/a/{token}", get(links::ask).post(links::answer))
-        .route("/hooks/{source}", post(hooks::take))
+        .route("/hooks/{source}", post(hooks::take).head(hooks::is_there))
         .route("/health", get(|| async { "ok\n" }))
         .route("/style.css", get(style))
         .route("/sign-out", post(access::sign_out))

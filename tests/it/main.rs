@@ -46,5 +46,6 @@ mod teams;
 mod tidy;
 mod transcript;
 mod true_case;
+mod vendors;
 mod verify;
 mod zendesk;

@@ -305,3 +305,48 @@ async fn sources_are_pulled_listed_and_looked_at() {
     assert_eq!(listed[0]["state"], "failing");
     assert_eq!(listed[0]["records"], 5);
 }
+
+/// HubSpot signs the address that it calls, which is known only where a person wrote it down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_address_must_be_known() {
+    let dialects = dialects::all().into_iter();
+    let mut dialect = dialects.filter(|one| one.name() == "hubspot");
+    let helpdesk = Helpdesk::speaking(Arc::clone(&dialect.next().unwrap())).await;
+    let (_folder, path) = folder("");
+    std::fs::write(path.join("hook.txt"), "known to both").unwrap();
+    let url = format!("url={}", helpdesk.url);
+    // Not a year of it, at four searches a second.
+    let start = (clock::now() - TimeDelta::days(3)).date_naive();
+    let start = format!("start={start}");
+    let mut arguments = vec!["source", "add", "--kind", "hubspot", "--id", "desk"];
+    for setting in [
+        url.as_str(),
+        start.as_str(),
+        "rate_per_minute=100000",
+        "token_file=key.txt",
+        "hook_secret_file=hook.txt",
+    ] {
+        arguments.extend(["--set", setting]);
+    }
+    let said = groundswell(&path, &arguments);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("set web.public_url"), "{}", said.out);
+    arguments.push("--write");
+    assert_eq!(groundswell(&path, &arguments).code, 0);
+    done(&path, &["pull"]);
+    let said = groundswell(&path, &["doctor"]);
+    assert!(
+        said.out
+            .contains("BAD  source desk, calls: signed calls are refused"),
+        "{}",
+        said.out
+    );
+    let file = path.join("groundswell.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let public = "[web]\npublic_url = \"https://desk.example/gs\"\n";
+    std::fs::write(&file, format!("{public}{text}")).unwrap();
+    let out = done(&path, &["doctor"]);
+    let expected =
+        "ok   source desk, calls: the vendor may call https://desk.example/gs/hooks/desk";
+    assert!(out.contains(expected), "{out}");
+}

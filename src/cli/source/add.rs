@@ -251,6 +251,10 @@ async fn try_it(
     let prepared = records
         .into_iter()
         .map(|record| prepare(record, &config.ingest));
+    let calls = connector
+        .hook()
+        .map(|hook| config.web.calls(&source.id, hook));
+    remarks.extend(calls.and_then(Result::err));
     Ok(Added {
         hook: connector
             .hook()

@@ -94,9 +94,11 @@ impl Engine {
             system.right(),
             vault,
         )?;
-        let proof = system.proof();
-        let secret = settings.hook_secret.clone();
-        let hook = secret.map(|secret| Hook { proof, secret });
+        let hook = settings.hook_secret.clone().map(|secret| Hook {
+            proof: system.proof(),
+            secret,
+            challenge: system.challenge(),
+        });
         let streams = system.streams();
         Ok(Self {
             system,

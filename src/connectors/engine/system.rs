@@ -126,13 +126,19 @@ pub trait System: Send + Sync + fmt::Debug {
         false
     }
 
-    /// How the vendor signs its calls, where it does so in a header.
-    fn signature(&self) -> Option<Signature> {
-        None
+    /// How the vendor signs its calls in a header, in each of its ways. Who signs nothing may be told to send the secret in
+    /// a header of ours.
+    fn signatures(&self) -> &'static [Signature] {
+        &[Signature::SHARED]
     }
 
-    /// What shows that a call is from the vendor. Who signs nothing may be told to send the secret in a header.
+    /// What shows that a call is from the vendor.
     fn proof(&self) -> Proof {
-        Proof::Header(self.signature().unwrap_or(Signature::SHARED))
+        Proof::Headers(self.signatures())
+    }
+
+    /// The header whose value the vendor wants to hear before it calls.
+    fn challenge(&self) -> Option<&'static str> {
+        None
     }
 }

@@ -298,13 +298,14 @@ impl System for GitHub {
         "the token needs read access to the issues of every repository that is named"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
-            header: "x-hub-signature-256",
-            prefix: "sha256=",
-            scheme: Scheme::Sha256Hex,
-            time: None,
-        })
+    fn signatures(&self) -> &'static [Signature] {
+        const {
+            &[Signature::of_body(
+                "x-hub-signature-256",
+                "sha256=",
+                Scheme::Sha256Hex,
+            )]
+        }
     }
 }
 

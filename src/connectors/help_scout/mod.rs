@@ -255,13 +255,14 @@ impl System for HelpScout {
         self.has_ratings
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
-            header: "x-helpscout-signature",
-            prefix: "",
-            scheme: Scheme::Sha1Base64,
-            time: None,
-        })
+    fn signatures(&self) -> &'static [Signature] {
+        const {
+            &[Signature::of_body(
+                "x-helpscout-signature",
+                "",
+                Scheme::Sha1Base64,
+            )]
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{AGE_MAX, base64, hexadecimal};
+use super::AGE_MAX;
+use super::signature::hexadecimal;
 
 /// Whether a text is a token that was signed with a secret (HS256) and is not over.
 pub(super) fn is_signed(text: &str, secret: &SecretString, now: DateTime<Utc>) -> bool {
@@ -16,7 +17,7 @@ pub(super) fn is_signed(text: &str, secret: &SecretString, now: DateTime<Utc>) -
 }
 
 /// Whether a text is a token that was signed with the private key of a public one (RS256), is not over, and is about this
-/// body, where it says so.
+/// body.
 pub(super) fn is_signed_for(
     text: &str,
     key: &DecodingKey,
@@ -63,11 +64,7 @@ fn is_current(claims: &Value, now: DateTime<Utc>) -> bool {
 }
 
 fn is_about(claims: &Value, body: &[u8]) -> bool {
-    let Some(told) = claims.get("body_sha256") else {
-        return true;
-    };
-    let hash = Sha256::digest(body);
-    let told = told.as_str().unwrap_or_default().as_bytes();
-    let is_hexadecimal = told.ct_eq(hexadecimal(&hash).as_bytes());
-    (is_hexadecimal | told.ct_eq(base64(&hash).as_bytes())).into()
+    let told = claims.get("body_sha256").and_then(Value::as_str);
+    let hash = hexadecimal(&Sha256::digest(body));
+    told.is_some_and(|told| told.as_bytes().ct_eq(hash.as_bytes()).into())
 }

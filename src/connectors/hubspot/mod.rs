@@ -4,7 +4,9 @@
 //! search has no associations, so those of a page of notes, calls or mails are asked for together; only properties that are
 //! named come back; its index lags and may lose rows, which a walk over the list finds; deleted tickets stand in a list of
 //! their own; of a merge a new ticket comes that names both it was made of, and the id of either leads to it. Answers to
-//! surveys are objects of their own, for which a key needs a scope of its own.
+//! surveys are objects of their own, for which a key needs a scope of its own. Webhooks belong to an app, not to a service
+//! key, and are signed with the app's client secret: method, address, body and time, with some characters of the address as
+//! themselves (request-validation).
 
 mod feedback;
 mod read;
@@ -22,6 +24,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting, Settings,
     Span, Stream, System, Touched, Usual,
 };
+use super::hook::{Piece, Scheme, Signature};
 use super::http::Failure;
 use super::json;
 use crate::section::Section;
@@ -264,6 +267,24 @@ impl System for HubSpot {
                 count: 4,
                 seconds: 1,
             },
+        ]
+    }
+
+    fn signatures(&self) -> &'static [Signature] {
+        // A workflow that calls a webhook can send a header instead.
+        &[
+            Signature {
+                header: "x-hubspot-signature-v3",
+                prefix: "",
+                scheme: Scheme::Sha256Base64,
+                pieces: &[
+                    Piece::Text("POST"),
+                    Piece::Address(":/?@!$'()*,;"),
+                    Piece::Body,
+                    Piece::Time("x-hubspot-request-timestamp"),
+                ],
+            },
+            Signature::SHARED,
         ]
     }
 

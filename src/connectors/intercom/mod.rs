@@ -325,13 +325,14 @@ impl System for Intercom {
         "the app of the token must be allowed to read conversations, tickets, calls and people"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
-            header: "x-hub-signature",
-            prefix: "sha1=",
-            scheme: Scheme::Sha1Hex,
-            time: None,
-        })
+    fn signatures(&self) -> &'static [Signature] {
+        const {
+            &[Signature::of_body(
+                "x-hub-signature",
+                "sha1=",
+                Scheme::Sha1Hex,
+            )]
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Facts (seen on 5.0.4): a wrong key is no error in the list of issues but an empty list, so who asks is asked first;
 //! the list holds open issues only unless `status_id=*`; times are taken with `Z` and with nothing else; journals come
 //! with a single issue only; deleted issues are simply gone; private notes are left out where the role may not see them.
+//! Webhooks came with Redmine 7 and are signed like GitHub's; before, a plugin may send our secret.
 
 mod check;
 mod issue;
@@ -19,6 +20,7 @@ use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Read, Request, Seen, Setting, Settings, Span,
     Stream, System, Touched, Usual,
 };
+use super::hook::{Scheme, Signature};
 use super::http::Failure;
 use super::json;
 use crate::section::Section;
@@ -216,6 +218,15 @@ impl System for Redmine {
 
     fn check<'a>(&'a self, api: Api<'a>) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
         Box::pin(self.remarks(api))
+    }
+
+    fn signatures(&self) -> &'static [Signature] {
+        const {
+            &[
+                Signature::of_body("x-redmine-signature-256", "sha256=", Scheme::Sha256Hex),
+                Signature::SHARED,
+            ]
+        }
     }
 
     fn right(&self) -> &'static str {

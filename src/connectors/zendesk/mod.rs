@@ -18,7 +18,7 @@ use super::engine::{
     Api, Credentials, FieldPath, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting,
     Settings, Span, Stream, System, Touched, Usual,
 };
-use super::hook::{Scheme, Signature};
+use super::hook::{Piece, Scheme, Signature};
 use super::http::Failure;
 use super::{OwnCount, PullError, json};
 use crate::connectors::rating::RatingField;
@@ -368,12 +368,15 @@ impl System for Zendesk {
         "exports need an administrator, or an OAuth client with the scope read"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
+    fn signatures(&self) -> &'static [Signature] {
+        &[Signature {
             header: "x-zendesk-webhook-signature",
             prefix: "",
             scheme: Scheme::Sha256Base64,
-            time: Some(("x-zendesk-webhook-signature-timestamp", "")),
-        })
+            pieces: &[
+                Piece::Time("x-zendesk-webhook-signature-timestamp"),
+                Piece::Body,
+            ],
+        }]
     }
 }

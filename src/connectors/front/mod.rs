@@ -6,7 +6,8 @@
 //! the status deleted and can come back; a merge names the conversations that it took away. Answers to its surveys are told
 //! only as averages of reports: `csat_field` may name a custom field that a rule fills in.
 
-use std::collections::BTreeMap;
+mod record;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,15 +16,14 @@ use serde_json::Value;
 
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, words,
+    Stream, System, Touched, Usual,
 };
-use super::hook::{Scheme, Signature};
+use super::hook::{Piece, Scheme, Signature};
 use super::http::Failure;
 use super::json;
-use crate::model::{
-    Author, Conversation, ConversationKey, Kind as What, Message, Record, Text, Visibility,
-};
+use crate::model::Record;
 use crate::section::Section;
+use record::{Parts, conversation};
 
 /// Front in the table of systems.
 pub const KIND: Kind = Kind {
@@ -238,13 +238,27 @@ impl System for Front {
         "the API token needs the scope of the shared inboxes and of events"
     }
 
-    fn signature(&self) -> Option<Signature> {
-        Some(Signature {
-            header: "x-front-signature",
-            prefix: "",
-            scheme: Scheme::Sha256Base64,
-            time: Some(("x-front-request-timestamp", ":")),
-        })
+    fn signatures(&self) -> &'static [Signature] {
+        // Webhooks of an application, with its secret, and those of a rule, with that of the account's API.
+        const {
+            &[
+                Signature {
+                    header: "x-front-signature",
+                    prefix: "",
+                    scheme: Scheme::Sha256Base64,
+                    pieces: &[
+                        Piece::Time("x-front-request-timestamp"),
+                        Piece::Text(":"),
+                        Piece::Body,
+                    ],
+                },
+                Signature::of_body("x-front-signature", "", Scheme::Sha1Base64),
+            ]
+        }
+    }
+
+    fn challenge(&self) -> Option<&'static str> {
+        Some("x-front-challenge")
     }
 }
 
@@ -257,144 +271,12 @@ fn conversation_of(event: &Value) -> Option<String> {
     json::text(event.get("conversation")?, "id")
 }
 
-/// What belongs to a conversation.
-struct Parts {
-    messages: Vec<Value>,
-    comments: Vec<Value>,
-    events: Vec<Value>,
-}
-
-/// A conversation with its parts, or why it makes no sense.
-fn conversation(
-    key: ConversationKey,
-    one: &Value,
-    parts: &Parts,
-    event_at: Option<DateTime<Utc>>,
-    settings: &Settings,
-) -> Result<Conversation, String> {
-    let text = |name| json::text(one, name);
-    let created_at = json::unix(one, "created_at").ok_or("created_at is missing or not a time")?;
-    let mut conversation = Conversation::new(key, created_at);
-    conversation.messages = messages(parts);
-    let last_said = conversation.messages.iter().filter_map(|one| one.at).max();
-    let stamps = [json::unix(one, "updated_at"), last_said, event_at];
-    conversation.updated_at = stamps.into_iter().flatten().max().unwrap_or(created_at);
-    conversation.subject = Text::new(text("subject").unwrap_or_default());
-    conversation.status = text("status");
-    let is_over = conversation.status.as_deref() == Some("archived");
-    let (closed_at, reopens) = course(&parts.events);
-    conversation.closed_at = closed_at.filter(|_| is_over);
-    conversation.reopens = reopens;
-    let first = parts
-        .messages
-        .iter()
-        .min_by_key(|message| json::unix(message, "created_at"));
-    conversation.channel = first.and_then(|message| json::text(message, "type"));
-    if matches!(conversation.channel.as_deref(), Some("call" | "phone-call")) {
-        conversation.kind = What::CallNote;
-    }
-    settings.choose(&mut conversation, one);
-    conversation.tags = words(one, "tags");
-    let recipient = one.get("recipient").unwrap_or(&Value::Null);
-    conversation.requester = json::text(recipient, "handle");
-    conversation.url = Some(format!(
-        "https://app.frontapp.com/open/{}",
-        conversation.key.id
-    ));
-    conversation.attributes = attributes(one);
-    Ok(conversation)
-}
-
-/// When it was archived last, and how often it was opened again.
-fn course(events: &[Value]) -> (Option<DateTime<Utc>>, u32) {
-    let of = |kind: &'static str| {
-        events
-            .iter()
-            .filter(move |event| json::text(event, "type").as_deref() == Some(kind))
-    };
-    let closed_at = of("archive")
-        .filter_map(|event| json::unix(event, "emitted_at"))
-        .max();
-    let reopens = u32::try_from(of("reopen").count()).unwrap_or(u32::MAX);
-    (closed_at, reopens)
-}
-
-/// Messages come newest first; drafts are not said yet.
-fn messages(parts: &Parts) -> Vec<Message> {
-    let said = parts.messages.iter().filter(|message| {
-        message.get("is_draft").and_then(Value::as_bool) != Some(true)
-            && json::text(message, "draft_mode").is_none()
-    });
-    let said = said.filter_map(|message| {
-        let is_inbound = message.get("is_inbound").and_then(Value::as_bool) == Some(true);
-        let text = json::text(message, "text").or_else(|| json::text(message, "body"))?;
-        let author = if is_inbound {
-            Author::Customer
-        } else {
-            teammate(message)
-        };
-        entry(message, "created_at", author, Visibility::Public, text)
-    });
-    let written = parts.comments.iter().filter_map(|comment| {
-        let text = json::text(comment, "body")?;
-        entry(
-            comment,
-            "posted_at",
-            teammate(comment),
-            Visibility::Internal,
-            text,
-        )
-    });
-    let mut all: Vec<(String, Message)> = said.chain(written).collect();
-    all.sort_by(|(one_id, one), (other_id, other)| (one.at, one_id).cmp(&(other.at, other_id)));
-    all.into_iter().map(|(_, message)| message).collect()
-}
-
-fn entry(
-    value: &Value,
-    stamp: &str,
-    author: Author,
-    visibility: Visibility,
-    text: String,
-) -> Option<(String, Message)> {
-    let at = json::unix(value, stamp).or_else(|| json::unix(value, "created_at"));
-    let text = Text::new(text);
-    Some((
-        json::text(value, "id")?,
-        Message {
-            at,
-            author,
-            visibility,
-            text,
-        },
-    ))
-}
-
-/// What no teammate sent was sent by a rule or a program.
-fn teammate(value: &Value) -> Author {
-    match value.get("author") {
-        Some(Value::Object(_)) => Author::Agent,
-        _ => Author::System,
-    }
-}
-
-fn attributes(one: &Value) -> BTreeMap<String, String> {
-    let custom = one.get("custom_fields").and_then(Value::as_object);
-    let custom = custom
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, value)| Some((name.clone(), json::plain(value)?)));
-    let own = ["status_category", "status_id"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), json::text(one, name)?)));
-    custom.chain(own).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::connectors::engine::FieldPath;
     use crate::connectors::testing;
+    use crate::model::{Author, Kind as What, Visibility};
 
     fn front() -> Front {
         let mut settings = testing::settings(&KIND);
@@ -407,19 +289,22 @@ mod tests {
     }
 
     fn one() -> Value {
-        serde_json::from_str(include_str!("../../tests/fixtures/front/conversation.json")).unwrap()
+        serde_json::from_str(include_str!(
+            "../../../tests/fixtures/front/conversation.json"
+        ))
+        .unwrap()
     }
 
     fn parts() -> Parts {
         Parts {
-            messages: results(include_str!("../../tests/fixtures/front/messages.json")),
-            comments: results(include_str!("../../tests/fixtures/front/comments.json")),
+            messages: results(include_str!("../../../tests/fixtures/front/messages.json")),
+            comments: results(include_str!("../../../tests/fixtures/front/comments.json")),
             events: log(),
         }
     }
 
     fn log() -> Vec<Value> {
-        results(include_str!("../../tests/fixtures/front/events.json"))
+        results(include_str!("../../../tests/fixtures/front/events.json"))
     }
 
     #[test]
