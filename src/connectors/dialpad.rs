@@ -4,7 +4,7 @@
 //! Facts (developers.dialpad.com): the list is newest first and has concluded calls only; it holds all there is of a
 //! call but the transcript; a single call may be asked for ten times a minute, so that is done only for one that could
 //! not be read with its list; times are milliseconds, as numbers or text. Nothing tells of deletions. What it calls us
-//! with is a JSON web token, signed with the secret of the subscription (HS256).
+//! with is a JSON web token and nothing else, signed with the secret of the subscription (HS256, event-subscriptions).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Dialpad {
             }
         };
         // Calls without Dialpad's listening have none.
-        let transcript = Request::get(format!("api/v2/transcripts/{id}")).class("transcript");
+        let transcript = Request::get(format!("api/v2/transcripts/{id}"));
         let transcript = api.optional(transcript).await?.unwrap_or_default();
         let key = self.settings.key(id);
         Ok(
@@ -129,7 +129,6 @@ impl System for Dialpad {
         Request::get("api/v2/call")
             .with("started_after", from.timestamp_millis())
             .with("started_before", span.until.timestamp_millis() + 1)
-            .class("list")
     }
 
     fn touched(&self, _: &Stream, row: &Value) -> Result<Option<Touched>, String> {
@@ -154,27 +153,18 @@ impl System for Dialpad {
         Box::pin(async move {
             let since = (api.now - WINDOW).timestamp_millis();
             let list = Request::get("api/v2/call").with("started_after", since);
-            let rows = api.all(list.class("list"), Paging::Whole, "/items").await?;
+            let rows = api.all(list, Paging::Whole, "/items").await?;
             Ok(self.settings.remarks(&rows))
         })
     }
 
     fn rates(&self) -> &'static [Rate] {
         &[
+            // Of the whole company, over all its keys; lists and transcripts have 1,200 a minute each, which is no less.
             Rate {
                 class: "",
-                count: 1_200,
-                seconds: 60,
-            },
-            Rate {
-                class: "list",
-                count: 1_200,
-                seconds: 60,
-            },
-            Rate {
-                class: "transcript",
-                count: 1_200,
-                seconds: 60,
+                count: 20,
+                seconds: 1,
             },
             Rate {
                 class: "single",

@@ -4,7 +4,8 @@
 //! Facts (help.gong.io/apidocs): the extensive list and transcripts are asked for by POST, which changes nothing; a page
 //! has a hundred calls and a cursor; "not found" is how the server says that there is no call in a range, or no
 //! transcript; three requests a second and ten thousand a day. Nothing tells of deletions. A rule that calls us does so
-//! with a JSON web token of Gong's private key (RS256), or with whatever key was written into the address.
+//! with a JSON web token of Gong's private key (RS256) as `Authorization`, whose `body_sha256` is the hash of the body in
+//! hexadecimal digits, or with whatever key was written into the address (help.gong.io, "Create a webhook rule").
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -175,12 +176,18 @@ impl System for Gong {
     }
 
     fn rates(&self) -> &'static [Rate] {
-        // Three a second, but no more than ten thousand a day.
-        &[Rate {
-            class: "",
-            count: 10_000,
-            seconds: 86_400,
-        }]
+        &[
+            Rate {
+                class: "",
+                count: 3,
+                seconds: 1,
+            },
+            Rate {
+                class: "",
+                count: 10_000,
+                seconds: 86_400,
+            },
+        ]
     }
 
     fn proof(&self) -> Proof {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -19,6 +19,13 @@ const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A connection that is not up by then never will be.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Words of answers that forbid something because of a limit, and the seconds that the vendor wants then: Salesforce's of a
+/// day, and GitHub's secondary ones, which may come without any header.
+const LIMIT_WORDS: [(&str, Option<u64>); 2] = [
+    ("request_limit_exceeded", None),
+    ("secondary rate limit", Some(60)),
+];
 
 /// Redirects within the same host.
 const REDIRECTS_MAX: usize = 3;
@@ -192,32 +199,31 @@ impl Client {
             .map_err(|error| self.unreachable(&error))?;
         let headers = response.headers().clone();
         if let Some(failure) = self.status(response.status(), &headers, right, now) {
-            return Err(match failure {
-                Failure::Forbidden(_) if self.is_quota(response).await => {
-                    Failure::Pull(PullError::RateLimited {
-                        retry_after_s: told(&headers, now),
-                    })
-                }
-                failure => failure,
-            });
+            let limit = match failure {
+                Failure::Forbidden(_) => self.limit(response, now).await,
+                _ => None,
+            };
+            return Err(limit.map_or(failure, Failure::Pull));
         }
         Ok((headers, self.body(response).await?))
     }
 
-    /// Whether "forbidden" means that a quota is used up: some vendors say so in words only.
-    async fn is_quota(&self, response: Response) -> bool {
-        let said = |headers: &HeaderMap| {
-            headers.contains_key(RETRY_AFTER)
-                || headers
-                    .get("x-ratelimit-remaining")
-                    .is_some_and(|left| left == "0")
+    /// What "forbidden" means where it means that a limit is reached: some vendors say so in words only.
+    async fn limit(&self, response: Response, now: DateTime<Utc>) -> Option<PullError> {
+        let headers = response.headers().clone();
+        let is_empty = |left: &HeaderValue| left == "0";
+        let is_told = headers.contains_key(RETRY_AFTER)
+            || headers.get("x-ratelimit-remaining").is_some_and(is_empty);
+        let body = match is_told {
+            true => Vec::new(),
+            false => self.body(response).await.unwrap_or_default(),
         };
-        if said(response.headers()) {
-            return true;
-        }
-        let body = self.body(response).await.unwrap_or_default();
-        let text = String::from_utf8_lossy(&body);
-        text.contains("REQUEST_LIMIT_EXCEEDED")
+        let text = String::from_utf8_lossy(&body).to_lowercase();
+        let words = LIMIT_WORDS.iter().find(|(words, _)| text.contains(words));
+        let wait = words.and_then(|(_, seconds)| *seconds);
+        (is_told || words.is_some()).then(|| PullError::RateLimited {
+            retry_after_s: told(&headers, now).or(wait),
+        })
     }
 
     fn parse(&self, body: &[u8]) -> Result<Value, Failure> {
@@ -390,5 +396,29 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_limit_may_be_told_by_headers_or_in_words_only() {
+        let client = client("https://desk.test/api");
+        let now = "2026-03-02T09:00:00Z".parse().unwrap();
+        let limit = async |header: Option<(&str, &str)>, body: &'static str| {
+            let mut response = axum::http::Response::builder().status(403);
+            if let Some((name, value)) = header {
+                response = response.header(name, value);
+            }
+            let response = response.body(body).unwrap();
+            client.limit(response.into(), now).await
+        };
+        let limited = |retry_after_s| Some(PullError::RateLimited { retry_after_s });
+        let words = r#"{"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
+        assert_eq!(limit(None, words).await, limited(Some(60)));
+        let told = Some(("Retry-After", "17"));
+        assert_eq!(limit(told, words).await, limited(Some(17)));
+        let day = r#"[{"errorCode": "REQUEST_LIMIT_EXCEEDED"}]"#;
+        assert_eq!(limit(None, day).await, limited(None));
+        let empty = Some(("X-RateLimit-Remaining", "0"));
+        assert_eq!(limit(empty, "").await, limited(None));
+        assert_eq!(limit(None, r#"{"message": "Not allowed"}"#).await, None);
     }
 }

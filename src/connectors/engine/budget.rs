@@ -15,7 +15,7 @@ const WAIT_IN_PLACE: Duration = Duration::from_secs(60);
 /// Part of a bucket that history does not touch, so that the daily pull never waits for it.
 const KEPT_FOR_DAILY: f64 = 0.5;
 
-/// What a vendor allows for a class of requests.
+/// What a vendor allows for a class of requests. A class may have several: so many a second, and so many a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// The class; empty for everything that has none of its own.
@@ -37,16 +37,53 @@ pub struct Left {
     pub reset_s: Option<u64>,
 }
 
+/// One rate of a class.
 #[derive(Debug)]
-struct Bucket {
+struct Flow {
     /// Requests that may be made at once.
     most: f64,
     /// Requests a second.
     rate: f64,
     tokens: f64,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    flows: Vec<Flow>,
     filled_at: Instant,
     blocked_until: Option<Instant>,
     left: Option<Left>,
+}
+
+impl Flow {
+    fn new(rate: Rate, share: f64) -> Self {
+        let count = f64::from(rate.count) * share;
+        let most = count.max(1.0);
+        Self {
+            most,
+            rate: count / f64::from(rate.seconds),
+            tokens: most,
+        }
+    }
+
+    fn fill(&mut self, seconds: f64) {
+        self.tokens = (self.tokens + seconds * self.rate).min(self.most);
+    }
+
+    /// How long to wait for a token; history leaves some of them to the daily pull.
+    fn wait(&self, is_history: bool) -> Duration {
+        let kept = if is_history {
+            self.most * KEPT_FOR_DAILY
+        } else {
+            0.0
+        };
+        // A bucket of one must let history through, too.
+        let needed = (kept + 1.0).min(self.most);
+        if self.tokens >= needed {
+            return Duration::ZERO;
+        }
+        Duration::from_secs_f64(((needed - self.tokens) / self.rate).clamp(0.001, 86_400.0))
+    }
 }
 
 /// The buckets of one account.
@@ -104,32 +141,25 @@ impl Budgets {
             return until - now;
         }
         let passed = (now - bucket.filled_at).as_secs_f64();
-        bucket.tokens = (bucket.tokens + passed * bucket.rate).min(bucket.most);
         bucket.filled_at = now;
-        let kept = if is_history {
-            bucket.most * KEPT_FOR_DAILY
-        } else {
-            0.0
-        };
-        // A bucket of one must let history through, too.
-        let needed = (kept + 1.0).min(bucket.most);
-        if bucket.tokens >= needed {
-            bucket.tokens -= 1.0;
-            return Duration::ZERO;
+        let mut longest = Duration::ZERO;
+        for flow in &mut bucket.flows {
+            flow.fill(passed);
+            longest = longest.max(flow.wait(is_history));
         }
-        Duration::from_secs_f64(((needed - bucket.tokens) / bucket.rate).clamp(0.001, 86_400.0))
+        if longest.is_zero() {
+            for flow in &mut bucket.flows {
+                flow.tokens -= 1.0;
+            }
+        }
+        longest
     }
 
+    /// A class without a rate of its own is not paced.
     fn bucket(&self, class: &'static str, now: Instant) -> Bucket {
-        let rate = self.rates.iter().find(|rate| rate.class == class);
-        let (count, seconds) = rate.map_or((f64::MAX, 1.0), |rate| {
-            (f64::from(rate.count), f64::from(rate.seconds))
-        });
-        let most = (count * self.share).max(1.0);
+        let rates = self.rates.iter().filter(|rate| rate.class == class);
         Bucket {
-            most,
-            rate: count * self.share / seconds,
-            tokens: most,
+            flows: rates.map(|rate| Flow::new(*rate, self.share)).collect(),
             filled_at: now,
             blocked_until: None,
             left: None,
@@ -151,7 +181,9 @@ impl Budgets {
             headers,
             &["ratelimitusedcurrentrequest", "ratelimitrequestweight"],
         ) {
-            bucket.tokens -= (cost as f64 - 1.0).max(0.0);
+            for flow in &mut bucket.flows {
+                flow.tokens -= (cost as f64 - 1.0).max(0.0);
+            }
         }
         // What others use up counts as well: the wall is not run into.
         let kept = (left.limit as f64 * (1.0 - self.share)) as u64;
@@ -432,6 +464,25 @@ mod tests {
             budgets.take("", true).await.unwrap();
         }
         assert!(began.elapsed().as_secs_f64() < 12.5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_class_keeps_to_each_of_its_rates() {
+        let rate = |count, seconds| Rate {
+            class: "",
+            count,
+            seconds,
+        };
+        let budgets = Budgets::new(&[rate(3, 1), rate(30, 86_400)], 1.0);
+        let began = Instant::now();
+        for _ in 0..30 {
+            budgets.take("", false).await.unwrap();
+        }
+        let waited = began.elapsed().as_secs_f64();
+        assert!((8.9..9.3).contains(&waited), "{waited}");
+        // The day's are used up: the next one comes with the day's own pace.
+        let wait = budgets.take("", false).await.unwrap_err();
+        assert!((2_800..=2_880).contains(&wait), "{wait}");
     }
 
     #[tokio::test(start_paused = true)]

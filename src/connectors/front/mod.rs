@@ -4,7 +4,8 @@
 //! next page may be on another host, of which only the token counts; the order of the list of conversations follows
 //! settings of the company, so it tells of no changes; times are seconds with decimals; conversations in the trash have
 //! the status deleted and can come back; a merge names the conversations that it took away. Answers to its surveys are told
-//! only as averages of reports: `csat_field` may name a custom field that a rule fills in.
+//! only as averages of reports, and no event or field of a conversation has them: `csat_field` may name a custom field that
+//! a rule fills in. Webhooks of an application begin with a challenge that must come back.
 
 mod record;
 
@@ -226,12 +227,19 @@ impl System for Front {
     }
 
     fn rates(&self) -> &'static [Rate] {
-        // The smallest plan's.
-        &[Rate {
-            class: "",
-            count: 50,
-            seconds: 60,
-        }]
+        // The smallest plan's, and five a second of one kind.
+        &[
+            Rate {
+                class: "",
+                count: 50,
+                seconds: 60,
+            },
+            Rate {
+                class: "",
+                count: 5,
+                seconds: 1,
+            },
+        ]
     }
 
     fn right(&self) -> &'static str {

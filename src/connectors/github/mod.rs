@@ -3,6 +3,7 @@
 //! Facts (docs.github.com/rest/issues): pull requests stand among the issues; the list shows only open ones unless told
 //! otherwise; `since` includes its own second; a transferred issue answers with the address of its new place, a deleted
 //! one with 410, and neither shows in a list; a comment changes its issue, yet issues with many comments are read once.
+//! A secondary limit is told by 403 or 429, with `Retry-After`, with no requests remaining, or in words alone.
 
 mod record;
 
