@@ -505,6 +505,13 @@ mod tests {
             category_from = \"field:1\"
             link_template = \"https://mail.example.com\"
             password = \"in the open\"
+            [[sources]]
+            id = \"j\"
+            kind = \"jira\"
+            url = \"https://api.atlassian.com/ex/jira/11-22\"
+            projects = [\"HELP\"]
+            email = \"a@example.com\"
+            token_env = \"TOKEN\"
         ";
         let expected = [
             "sources[0].columns.words: is not one of our fields",
@@ -524,6 +531,7 @@ mod tests {
             "sources[4].password: a secret must not stand in the configuration",
             "sources[4].team_addresses[0]: is not a mail address",
             "sources[4].tls: would send the password and all mails unprotected",
+            "sources[5].site: is missing",
         ];
         assert_eq!(parse(text).unwrap_err(), expected);
     }

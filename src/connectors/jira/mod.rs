@@ -3,24 +3,28 @@
 //! Facts (developer.atlassian.com): a date without an offset is read in the account's time zone, so milliseconds since 1970
 //! are asked for; the search lags behind by seconds to minutes, so the overlap must cover it; it must be bounded, so projects
 //! are named; an upper bound would hide an issue that changes again and again; nothing tells of deletions; an issue that
-//! moves changes its key, not its id.
+//! moves changes its key, not its id. A token with scopes, the only kind that a service account has, is taken at
+//! `https://api.atlassian.com/ex/jira/<cloud id>` alone, where no person opens an issue.
 
-use std::collections::BTreeMap;
+mod record;
+
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use url::Url;
+
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Place, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, word, words,
+    Stream, System, Touched, Usual,
 };
 use super::hook::{Scheme, Signature};
 use super::http::Failure;
-use super::{adf, json, rating};
-use crate::model::{Author, Conversation, Message, Record, Text, Visibility};
+use super::json;
+use crate::model::Record;
 use crate::section::Section;
+use record::{conversation, is_done};
 
 /// Jira Service Management in the table of systems.
 pub const KIND: Kind = Kind {
@@ -37,7 +41,13 @@ pub const KIND: Kind = Kind {
         ),
         Setting::secret(
             "token",
-            "the API token of that account (id.atlassian.com, Security)",
+            "the API token of that account (id.atlassian.com, Security); for one with scopes the address is \
+             https://api.atlassian.com/ex/jira/<cloud id>, and the scopes are read:jira-work, read:jira-user and \
+             read:servicedesk-request",
+        ),
+        Setting::optional(
+            "site",
+            "for a token with scopes: the site where people open issues, such as https://example.atlassian.net",
         ),
     ],
     read,
@@ -54,11 +64,16 @@ const FIELDS: [&str; 4] = ["*all", "-comment", "-worklog", "-attachment"];
 /// Ids alone come in long pages.
 const SWEEP_ROWS: u32 = 1_000;
 
+/// The host that takes tokens with scopes, for all sites.
+const GATEWAY: &str = "api.atlassian.com";
+
 /// One Jira site.
 #[derive(Debug)]
 pub struct Jira {
     settings: Settings,
     projects: Vec<String>,
+    /// Where people open issues, if not at the address that the API has.
+    site: Option<Url>,
 }
 
 fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
@@ -77,13 +92,32 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
             hint,
         );
     }
-    Arc::new(Jira::new(settings, projects))
+    let hint = "say where people open issues, such as site = \"https://example.atlassian.net\"";
+    let is_gateway = settings.url.host_str() == Some(GATEWAY);
+    let site = (is_gateway || section.has("site")).then(|| section.url("site", hint));
+    let jira = Jira::new(settings, projects);
+    Arc::new(Jira { site, ..jira })
 }
 
 impl Jira {
     /// A site with these settings.
     pub fn new(settings: Settings, projects: Vec<String>) -> Self {
-        Self { settings, projects }
+        let site = None;
+        Self {
+            settings,
+            projects,
+            site,
+        }
+    }
+
+    /// Where an agent opens an issue.
+    fn link(&self, key: &str) -> String {
+        let mut url = self.site.as_ref().unwrap_or(&self.settings.url).clone();
+        url.set_path(&format!(
+            "{}/browse/{key}",
+            url.path().trim_end_matches('/')
+        ));
+        url.into()
     }
 
     /// JQL that bounds a search to our projects.
@@ -144,7 +178,7 @@ impl Jira {
             match conversation(issue, &comments, &history, &feedback, &self.settings) {
                 Ok(mut conversation) => {
                     let key = json::text(issue, "key").unwrap_or_else(|| id.to_owned());
-                    conversation.url = Some(api.link(&format!("browse/{key}")));
+                    conversation.url = Some(self.link(&key));
                     Read::whole(conversation)
                 }
                 Err(reason) => Read::Broken(reason),
@@ -267,130 +301,12 @@ impl System for Jira {
     }
 }
 
-fn is_done(issue: &Value) -> bool {
-    let category = issue
-        .pointer("/fields/status/statusCategory/key")
-        .and_then(Value::as_str);
-    category == Some("done")
-}
-
-/// An issue with its comments, or why it makes no sense.
-fn conversation(
-    issue: &Value,
-    comments: &[Value],
-    history: &[Value],
-    feedback: &Value,
-    settings: &Settings,
-) -> Result<Conversation, String> {
-    let id = json::text(issue, "id").ok_or("the issue has no id")?;
-    let fields = issue.get("fields").ok_or("the issue has no fields")?;
-    let time = |name: &str| json::time(fields, name);
-    let created_at = time("created").ok_or("created is missing or not a date-time")?;
-    let mut conversation = Conversation::new(settings.key(id), created_at);
-    conversation.updated_at = time("updated").ok_or("updated is missing or not a date-time")?;
-    conversation.subject = Text::new(json::text(fields, "summary").unwrap_or_default());
-    conversation.status = fields.get("status").and_then(word);
-    conversation.priority = fields.get("priority").and_then(word);
-    settings.choose(&mut conversation, fields);
-    conversation.tags = words(fields, "labels");
-    let reporter = fields
-        .get("reporter")
-        .and_then(|reporter| json::text(reporter, "accountId"));
-    let changed = time("statuscategorychangedate").filter(|_| is_done(issue));
-    conversation.closed_at = time("resolutiondate").or(changed);
-    conversation.reopens = reopens(history);
-    let given = feedback.get("rating").and_then(rating::stars);
-    conversation.csat = conversation.csat.or(given);
-    conversation.messages = messages(fields, comments, reporter.as_deref(), created_at);
-    conversation.requester = reporter;
-    conversation.attributes = attributes(issue, fields);
-    Ok(conversation)
-}
-
-fn messages(
-    fields: &Value,
-    comments: &[Value],
-    reporter: Option<&str>,
-    created_at: DateTime<Utc>,
-) -> Vec<Message> {
-    let first = fields
-        .get("description")
-        .and_then(adf::to_text)
-        .map(|text| Message {
-            at: Some(created_at),
-            author: Author::Customer,
-            visibility: Visibility::Public,
-            text: Text::new(text),
-        });
-    let comments = comments.iter().filter_map(|comment| {
-        let text = comment.get("body").and_then(adf::to_text)?;
-        Some(Message {
-            at: json::time(comment, "created"),
-            author: author(comment, reporter),
-            visibility: visibility(comment),
-            text: Text::new(text),
-        })
-    });
-    let mut messages: Vec<Message> = first.into_iter().chain(comments).collect();
-    messages.sort_by_key(|message| message.at);
-    messages
-}
-
-fn author(comment: &Value, reporter: Option<&str>) -> Author {
-    let writer = comment.get("author").unwrap_or(&Value::Null);
-    match json::text(writer, "accountType").as_deref() {
-        Some("customer") => Author::Customer,
-        Some("app") => Author::System,
-        // People of the company ask for help, too.
-        Some(_) if reporter.is_some() && json::text(writer, "accountId").as_deref() == reporter => {
-            Author::Customer
-        }
-        Some(_) => Author::Agent,
-        None => Author::System,
-    }
-}
-
-fn visibility(comment: &Value) -> Visibility {
-    let flag = comment.get("jsdPublic").and_then(Value::as_bool);
-    let properties = json::list(comment, "properties").iter();
-    let is_internal = properties
-        .filter(|one| json::text(one, "key").as_deref() == Some("sd.public.comment"))
-        .filter_map(|one| one.pointer("/value/internal"))
-        .any(|internal| json::plain(internal).as_deref() == Some("true"));
-    if is_internal || flag == Some(false) {
-        Visibility::Internal
-    } else {
-        Visibility::Public
-    }
-}
-
-/// A reopened issue loses its resolution; where a workflow sets none, it has a status of that name.
-fn reopens(history: &[Value]) -> u32 {
-    let items = || history.iter().flat_map(|entry| json::list(entry, "items"));
-    let of = |item: &&Value, field: &str| json::text(item, "field").as_deref() == Some(field);
-    let cleared = items()
-        .filter(|item| of(item, "resolution"))
-        .filter(|item| json::text(item, "from").is_some() && json::text(item, "to").is_none());
-    let named = items().filter(|item| of(item, "status")).filter(|item| {
-        json::text(item, "toString").is_some_and(|name| name.eq_ignore_ascii_case("reopened"))
-    });
-    u32::try_from(cleared.count().max(named.count())).unwrap_or(u32::MAX)
-}
-
-fn attributes(issue: &Value, fields: &Value) -> BTreeMap<String, String> {
-    let own = ["project", "issuetype", "components", "resolution"];
-    let own = own
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), word(fields.get(name)?)?)));
-    let key = json::text(issue, "key").map(|key| ("key".to_owned(), key));
-    own.chain(key).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::connectors::engine::FieldPath;
     use crate::connectors::testing;
+    use crate::model::{Author, Visibility};
 
     fn jira() -> Jira {
         let url = "https://site.test".parse().unwrap();
@@ -422,10 +338,19 @@ mod tests {
     }
 
     #[test]
+    fn an_issue_is_opened_at_the_site_and_not_where_the_api_is() {
+        let mut jira = jira();
+        assert_eq!(jira.link("HELP-1"), "https://site.test/browse/HELP-1");
+        jira.settings.url = "https://api.atlassian.com/ex/jira/11-22".parse().unwrap();
+        jira.site = Some("https://site.test/".parse().unwrap());
+        assert_eq!(jira.link("HELP-1"), "https://site.test/browse/HELP-1");
+    }
+
+    #[test]
     fn an_issue_is_read_with_its_comments_and_its_history() {
-        let issue = testing::fixture(include_str!("../../tests/fixtures/jira/issue.json"));
-        let comments = testing::fixture(include_str!("../../tests/fixtures/jira/comments.json"));
-        let history = testing::fixture(include_str!("../../tests/fixtures/jira/changelog.json"));
+        let issue = testing::fixture(include_str!("../../../tests/fixtures/jira/issue.json"));
+        let comments = testing::fixture(include_str!("../../../tests/fixtures/jira/comments.json"));
+        let history = testing::fixture(include_str!("../../../tests/fixtures/jira/changelog.json"));
         let mut settings = jira().settings;
         settings.category = Some(FieldPath::new("customfield_10010.requestType"));
         settings.account = Some(FieldPath::new("customfield_10002"));
