@@ -113,6 +113,15 @@ impl Shelf {
             .collect()
     }
 
+    /// Where those work who asked, by id, where it is known.
+    pub async fn accounts(&self) -> BTreeMap<String, String> {
+        let changes = self.store.changes_after(0, 10_000).await.unwrap();
+        let conversations = changes.into_iter().map(|one| one.stored.conversation);
+        conversations
+            .filter_map(|one| Some((one.key.id, one.account?)))
+            .collect()
+    }
+
     /// Deletions that the brake holds back.
     pub async fn held(&self) -> u64 {
         let progress = self.store.source_progress().await.unwrap();

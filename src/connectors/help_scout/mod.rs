@@ -70,6 +70,8 @@ const REPORT_MAX: TimeDelta = TimeDelta::days(30);
 pub struct HelpScout {
     settings: Settings,
     has_ratings: bool,
+    /// Whether each customer is asked for, for the organisation.
+    pub has_organizations: bool,
 }
 
 fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
@@ -78,7 +80,9 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
     let secret = section.secret("app_secret", hint);
     settings.credentials = credentials(&settings.url, id, secret);
     let has_ratings = section.flag("ratings", true);
-    Arc::new(HelpScout::new(settings, has_ratings))
+    let mut scout = HelpScout::new(settings, has_ratings);
+    scout.has_organizations = section.flag("organizations", false);
+    Arc::new(scout)
 }
 
 /// How an application logs in at an address.
@@ -99,6 +103,7 @@ impl HelpScout {
         Self {
             settings,
             has_ratings,
+            has_organizations: false,
         }
     }
 
@@ -142,12 +147,27 @@ impl HelpScout {
             }
         };
         let rating = seen.row.filter(|_| seen.stream == "ratings");
+        let organization = self.organization(api, value).await?;
         let read = conversation(value, threads, &self.settings).map(|mut conversation| {
             let given = rating.and_then(rating_of);
             conversation.csat = conversation.csat.or(given);
+            conversation.account = conversation.account.or(organization);
             conversation
         });
         Ok(Read::from(read))
+    }
+
+    /// Where the customer of a conversation works: the conversation does not say.
+    async fn organization(&self, api: Api<'_>, value: &Value) -> Result<Option<String>, Failure> {
+        let customer = value.get("primaryCustomer");
+        let id = customer.and_then(|customer| json::text(customer, "id"));
+        let Some(id) = id.filter(|_| self.has_organizations) else {
+            return Ok(None);
+        };
+        let customer = api
+            .optional(Request::get(format!("v2/customers/{id}")))
+            .await?;
+        Ok(customer.and_then(|customer| json::text(&customer, "organization")))
     }
 }
 

@@ -119,3 +119,24 @@ async fn a_conversation_that_outgrows_what_is_shown_of_it_keeps_its_middle() {
     desk.settle(&shelf).await;
     desk.compare(&shelf, "a long conversation").await;
 }
+
+/// Where a customer works is in a place of its own; that one is gone, or works nowhere, costs nothing else.
+#[tokio::test]
+async fn the_organisation_of_whoever_asks_is_the_account() {
+    let all = ["1", "2", "3"].as_slice();
+    for (name, ids) in [("help_scout", &["3"][..]), ("hubspot", all)] {
+        let (desk, shelf) = (Desk::new(name).await, Shelf::new().await);
+        desk.act(|tickets| {
+            (1..=3).for_each(|id| {
+                tickets.open("leak", &format!("it leaks, {id}"));
+            });
+            tickets.advance(600);
+        });
+        desk.settle(&shelf).await;
+        desk.compare(&shelf, "with organisations").await;
+        let accounts = shelf.accounts().await;
+        assert_eq!(accounts.keys().collect::<Vec<_>>(), ids, "{name}");
+        assert!(accounts.values().all(|account| account == "Nord"));
+        assert_eq!(shelf.parked().await, [] as [String; 0]);
+    }
+}
