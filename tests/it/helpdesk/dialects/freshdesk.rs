@@ -1,5 +1,5 @@
 //! Freshdesk's way of speaking: pages by the `Link` header, no page beyond the third here (the 300th there), deleted
-//! tickets in a list of their own, numbers for words, a merge that only a note tells of.
+//! tickets in a list of their own, numbers for words, a merge that only a note tells of, in the agent's language.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ impl Dialect for Freshdesk {
         let credentials = Credentials::Basic { user, password };
         let mut settings = super::settings(url, credentials, &freshdesk::KIND.usual, 2);
         settings.category = Some(FieldPath::new("custom_fields.cf_reason"));
-        Arc::new(freshdesk::Freshdesk::new(settings))
+        let notes = vec!["Dieses Ticket ist nun Teil von Nr. ".to_owned()];
+        Arc::new(freshdesk::Freshdesk::new(settings).with_merge_notes(notes))
     }
 
     fn powers(&self) -> Powers {
@@ -46,11 +47,15 @@ impl Dialect for Freshdesk {
         if let Some(id) = asked.between("/api/v2/tickets/", "/conversations") {
             return entries(tickets.find(number(id)), asked);
         }
-        if asked
-            .between("/api/v2/tickets/", "/satisfaction_ratings")
-            .is_some()
-        {
-            return Reply::Json(json!([]));
+        if asked.path == "/api/v2/surveys/satisfaction_ratings" {
+            return all_ratings(tickets, asked);
+        }
+        if asked.path == "/api/v2/ticket_fields" {
+            return Reply::Json(json!([{"name": "status", "choices": {"2": ["Open"], "7": ["On the way"]}}]));
+        }
+        if let Some(id) = asked.between("/api/v2/tickets/", "/satisfaction_ratings") {
+            let ticket = tickets.find(number(id)).into_iter();
+            return Reply::Json(ticket.filter_map(rating).collect());
         }
         match asked
             .between("/api/v2/tickets/", "")
@@ -67,6 +72,7 @@ impl Dialect for Freshdesk {
         let status = usual.status.map(|status| match status.as_str() {
             "solved" => "resolved".to_owned(),
             "closed" => status,
+            "new" => "On the way".to_owned(),
             _ => "open".to_owned(),
         });
         Expected {
@@ -134,7 +140,7 @@ fn entries(ticket: Option<&Ticket>, asked: &Asked) -> Reply {
     if let Some(into) = ticket.merged_into {
         entries.push(json!({
             "id": ticket.id * 1_000 + 999, "incoming": false, "private": true, "created_at": time(ticket.updated_at),
-            "body_text": format!("This ticket is closed and merged into ticket {into}"), "user_id": 900,
+            "body_text": merge_note(into), "user_id": 900,
         }));
     }
     let shown: Vec<&Value> = entries
@@ -146,6 +152,41 @@ fn entries(ticket: Option<&Ticket>, asked: &Asked) -> Reply {
         return Reply::With(json!(shown), vec![("link", next_page(asked, page + 1))]);
     }
     Reply::Json(json!(shown))
+}
+
+/// The two agents do not speak the same language.
+fn merge_note(into: u64) -> String {
+    match into % 2 {
+        0 => format!("This ticket is closed and merged into ticket {into}"),
+        _ => format!("Dieses Ticket ist nun Teil von Nr. {into}."),
+    }
+}
+
+/// Ratings by when they were given, newest first.
+fn all_ratings(tickets: &Tickets, asked: &Asked) -> Reply {
+    let since: DateTime<Utc> = asked.get("created_since").unwrap().parse().unwrap();
+    let there = tickets.listed().filter(|ticket| ticket.status != "deleted");
+    let rated = there.filter(|ticket| ticket.rating.is_some_and(|(_, at)| at >= since));
+    let mut rated: Vec<&Ticket> = rated.collect();
+    rated.sort_by_key(|ticket| std::cmp::Reverse(ticket.rating.map(|(_, at)| at)));
+    let page = asked.number("page", 1);
+    let rows = rated.iter().skip((page - 1) * ENTRIES).take(ENTRIES);
+    let rows: Vec<Value> = rows.filter_map(|ticket| rating(ticket)).collect();
+    if rated.len() > page * ENTRIES {
+        return Reply::With(json!(rows), vec![("link", next_page(asked, page + 1))]);
+    }
+    Reply::Json(json!(rows))
+}
+
+fn rating(ticket: &Ticket) -> Option<Value> {
+    let (stars, at) = ticket.rating?;
+    let degree = match stars {
+        5 => 103,
+        3 => 100,
+        _ => -103,
+    };
+    Some(json!({"id": ticket.id + 500, "ticket_id": ticket.id, "created_at": time(at), "updated_at": time(at),
+        "ratings": {"default_question": degree}}))
 }
 
 fn entry(ticket: &Ticket, place: usize, comment: &Comment) -> Value {
@@ -160,6 +201,7 @@ fn whole(ticket: &Ticket) -> Value {
     let status = match ticket.status {
         "solved" => 4,
         "closed" => 5,
+        "new" => 7,
         _ => 2,
     };
     let reopened_at = (ticket.reopens > 0).then(|| time(ticket.updated_at));

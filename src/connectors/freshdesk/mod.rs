@@ -1,27 +1,30 @@
 //! Freshdesk: tickets by the time of their last change, oldest first, each with its conversations.
 //!
 //! Facts (developers.freshdesk.com/api): without `updated_since` only the last 30 days come; the 301st page is an error;
-//! deleted tickets and spam stand in lists of their own; `include` costs extra credits of the limit; ratings can change
-//! after they were given, so they are read with each ticket; of a merge only the note tells that closes a ticket. Automations
-//! sign nothing, but send headers of one's own.
+//! deleted tickets and spam stand in lists of their own; `include` costs extra credits of the limit; a rating may come and
+//! change without a sign on its ticket, so their list is read again for two weeks; statuses of a team's own have names only
+//! in the list of fields. Of a merge only the note tells that closes a ticket, and its text is what the agent's own language
+//! suggests and lets him change: `merge_notes` has the ways it begins. Automations sign nothing, but send headers of one's own.
+
+mod record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{SecondsFormat, TimeDelta};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::engine::{
     Api, Credentials, Follow, Kind, Paging, Rate, Read, Request, Seen, Setting, Settings, Span,
-    Stream, System, Touched, Usual, words,
+    Stream, System, Touched, Usual, state,
 };
 use super::http::Failure;
 use super::json;
-use crate::model::{
-    Author, Conversation, Exclusion, Kind as What, Message, Record, Text, Visibility,
-};
+use crate::model::Record;
 use crate::section::Section;
+use record::{Parts, conversation, merged_into, status_names};
 
 /// Freshdesk in the table of systems.
 pub const KIND: Kind = Kind {
@@ -41,6 +44,9 @@ pub const KIND: Kind = Kind {
 /// The pages of one list after which the server refuses.
 const PAGES_MAX: u32 = 300;
 
+/// Ratings are looked at for so long after they were given.
+const RATED_AGAIN: TimeDelta = TimeDelta::days(14);
+
 /// Deleted tickets and spam are looked for so far back in each run.
 const REMOVED_AGAIN: TimeDelta = TimeDelta::days(2);
 
@@ -52,34 +58,17 @@ const STATUSES: [(&str, &str); 4] = [
     ("5", "closed"),
 ];
 
-const SOURCES: [(&str, &str); 8] = [
-    ("1", "email"),
-    ("2", "portal"),
-    ("3", "phone"),
-    ("5", "twitter"),
-    ("6", "facebook"),
-    ("7", "chat"),
-    ("9", "widget"),
-    ("10", "outbound"),
-];
-
-const PRIORITIES: [(&str, &str); 4] = [
-    ("1", "low"),
-    ("2", "medium"),
-    ("3", "high"),
-    ("4", "urgent"),
-];
-
 /// What Freshdesk writes on a ticket that it merges into another, unless somebody changes it; the other's number follows.
-const MERGED: &str = "This ticket is closed and merged into ticket ";
-
-/// The number of the status of closed tickets.
-const CLOSED: &str = "5";
+const MERGED: &str = "This ticket is closed and merged into ticket";
 
 /// One Freshdesk account.
 #[derive(Debug)]
 pub struct Freshdesk {
     settings: Settings,
+    /// How a note begins that closes a merged ticket, up to the number of the other one.
+    merge_notes: Vec<String>,
+    /// Names of statuses by their numbers; read again when one is not known.
+    statuses: Mutex<BTreeMap<String, String>>,
 }
 
 fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
@@ -90,13 +79,49 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
         user: key,
         password: "X".to_owned().into(),
     };
-    Arc::new(Freshdesk::new(settings))
+    let merge_notes = section.list("merge_notes");
+    Arc::new(Freshdesk::new(settings).with_merge_notes(merge_notes))
 }
 
 impl Freshdesk {
     /// An account with these settings.
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let statuses = STATUSES.map(|(number, name)| (number.to_owned(), name.to_owned()));
+        Self {
+            settings,
+            merge_notes: vec![MERGED.to_owned()],
+            statuses: Mutex::new(BTreeMap::from(statuses)),
+        }
+    }
+
+    /// The same, where notes of merges begin in other ways, too.
+    pub fn with_merge_notes(mut self, notes: Vec<String>) -> Self {
+        let notes = notes.into_iter().filter(|note| !note.trim().is_empty());
+        self.merge_notes.extend(notes);
+        self
+    }
+
+    /// The status of a ticket in words. Who may not read the list of fields sees the number of one of the team's own.
+    async fn status(&self, api: Api<'_>, ticket: &Value) -> Result<Option<String>, Failure> {
+        let Some(number) = json::text(ticket, "status") else {
+            return Ok(None);
+        };
+        let mut statuses = self.statuses.lock().await;
+        if !statuses.contains_key(&number) {
+            let fields = Request::get("api/v2/ticket_fields").with("type", "default_status");
+            let fields = match api.get(fields).await {
+                Err(Failure::Forbidden(_)) => Value::Null,
+                fields => fields.map_err(Failure::inside)?,
+            };
+            for (number, name) in status_names(&fields) {
+                statuses.entry(number).or_insert(name);
+            }
+            // One that is no more must not be asked for each time.
+            statuses
+                .entry(number.clone())
+                .or_insert_with(|| number.clone());
+        }
+        Ok(statuses.get(&number).cloned())
     }
 
     async fn ticket<'a>(&'a self, api: Api<'a>, id: &str, seen: Seen<'a>) -> Result<Read, Failure> {
@@ -123,22 +148,26 @@ impl Freshdesk {
             Request::get(format!("api/v2/tickets/{id}/conversations")).with("per_page", 100);
         let entries = api.all(entries, Paging::LinkHeader, "").await;
         let entries = entries.map_err(Failure::inside)?;
-        if let Some(into) = merged_into(ticket, &entries).filter(|into| into != id) {
+        if let Some(into) =
+            merged_into(ticket, &entries, &self.merge_notes).filter(|into| into != id)
+        {
             let at = json::time(ticket, "updated_at").unwrap_or(api.now);
             let key = self.settings.key(id);
             return Ok(Read::Record(Record::Merged { key, into, at }));
         }
         let ratings = Request::get(format!("api/v2/tickets/{id}/satisfaction_ratings"));
-        let ratings = api.optional(ratings).await?.unwrap_or_default();
-        Ok(
-            match conversation(ticket, &entries, &ratings, &self.settings) {
-                Ok(mut conversation) => {
-                    conversation.url = Some(api.link(&format!("a/tickets/{id}")));
-                    Read::whole(conversation)
-                }
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let parts = Parts {
+            entries,
+            ratings: api.optional(ratings).await?.unwrap_or_default(),
+            status: self.status(api, ticket).await?,
+        };
+        Ok(match conversation(ticket, &parts, &self.settings) {
+            Ok(mut conversation) => {
+                conversation.url = Some(api.link(&format!("a/tickets/{id}")));
+                Read::whole(conversation)
+            }
+            Err(reason) => Read::Broken(reason),
+        })
     }
 }
 
@@ -160,11 +189,26 @@ impl System for Freshdesk {
             is_daily: true,
             ..Stream::new(name, removed.clone(), Paging::LinkHeader, "")
         };
-        vec![tickets, gone("deleted"), gone("spam")]
+        let rated = Follow::Trailing {
+            again: RATED_AGAIN,
+            longest: TimeDelta::days(3_650),
+        };
+        // History finds them with its tickets.
+        let ratings = Stream {
+            is_daily: true,
+            is_optional: true,
+            ..Stream::new("ratings", rated, Paging::LinkHeader, "")
+        };
+        vec![tickets, gone("deleted"), gone("spam"), ratings]
     }
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {
         let since = span.from.to_rfc3339_opts(SecondsFormat::Secs, true);
+        if stream.name == "ratings" {
+            return Request::get("api/v2/surveys/satisfaction_ratings")
+                .with("created_since", since)
+                .with("per_page", 100);
+        }
         let list = Request::get("api/v2/tickets")
             .with("updated_since", since)
             .with("order_by", "updated_at")
@@ -177,7 +221,15 @@ impl System for Freshdesk {
         }
     }
 
-    fn touched(&self, _: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+    fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
+        if stream.name == "ratings" {
+            let id = json::text(row, "ticket_id").ok_or("the rating is about no ticket")?;
+            let at = json::time(row, "created_at").ok_or("created_at is missing")?;
+            return Ok(Some(Touched {
+                look: Some(state(row, &["id", "updated_at", "ratings"])),
+                ..Touched::new(id, Some(at))
+            }));
+        }
         let id = json::text(row, "id").ok_or("the ticket has no id")?;
         let at = json::time(row, "updated_at").ok_or("updated_at is missing or not a date-time")?;
         Ok(Some(Touched::new(id, Some(at))))
@@ -226,140 +278,12 @@ impl System for Freshdesk {
     }
 }
 
-/// A ticket with its conversations, or why it makes no sense.
-fn conversation(
-    ticket: &Value,
-    entries: &[Value],
-    ratings: &Value,
-    settings: &Settings,
-) -> Result<Conversation, String> {
-    let text = |name| json::text(ticket, name);
-    let id = text("id").ok_or("the ticket has no id")?;
-    let created_at =
-        json::time(ticket, "created_at").ok_or("created_at is missing or not a date-time")?;
-    let mut conversation = Conversation::new(settings.key(id), created_at);
-    conversation.updated_at =
-        json::time(ticket, "updated_at").ok_or("updated_at is missing or not a date-time")?;
-    conversation.subject = Text::new(text("subject").unwrap_or_default());
-    conversation.status = text("status").map(|number| named(&STATUSES, number));
-    conversation.channel = text("source").map(|number| named(&SOURCES, number));
-    conversation.priority = text("priority").map(|number| named(&PRIORITIES, number));
-    if conversation.channel.as_deref() == Some("phone") {
-        conversation.kind = What::CallNote;
-    }
-    settings.choose(&mut conversation, ticket);
-    conversation.tags = words(ticket, "tags");
-    conversation.requester = text("requester_id");
-    let company = ticket
-        .get("company")
-        .and_then(|company| json::text(company, "name"));
-    conversation.account = conversation.account.or(company).or(text("company_id"));
-    let stats = ticket.get("stats").unwrap_or(&Value::Null);
-    let at = |name| json::time(stats, name);
-    let is_closed = matches!(conversation.status.as_deref(), Some("resolved" | "closed"));
-    conversation.closed_at = at("resolved_at").or(at("closed_at")).filter(|_| is_closed);
-    conversation.reopens = u32::from(at("reopened_at").is_some());
-    conversation.csat = conversation.csat.or_else(|| rating(ratings));
-    conversation.messages = messages(ticket, entries, created_at);
-    conversation.attributes = attributes(ticket);
-    if ticket.get("spam").and_then(Value::as_bool) == Some(true) {
-        conversation.exclusion = Some(Exclusion::Spam);
-    }
-    Ok(conversation)
-}
-
-fn named(names: &[(&str, &str)], number: String) -> String {
-    let name = names.iter().find(|(known, _)| *known == number);
-    name.map_or(number, |(_, name)| (*name).to_owned())
-}
-
-/// The ticket into which this one was merged, as the note says that closed it.
-fn merged_into(ticket: &Value, entries: &[Value]) -> Option<String> {
-    if json::text(ticket, "status").as_deref() != Some(CLOSED) {
-        return None;
-    }
-    let is_note = |entry: &&Value| entry.get("incoming").and_then(Value::as_bool) != Some(true);
-    let notes = entries.iter().filter(is_note);
-    let last = notes.max_by_key(|one| (json::time(one, "created_at"), json::number(one, "id")))?;
-    let text = body(last, "body_text", "body")?;
-    let rest = text.strip_prefix(MERGED)?.trim_start_matches('#');
-    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    (!number.is_empty()).then_some(number)
-}
-
-/// 103, 102 and 101 are happy, 100 is neutral, and -101 to -103 are unhappy; the newest one counts.
-fn rating(ratings: &Value) -> Option<f64> {
-    let newest = ratings
-        .as_array()?
-        .iter()
-        .max_by_key(|one| json::time(one, "updated_at"))?;
-    let value = newest.get("ratings")?.get("default_question")?.as_f64()?;
-    let degrees = (value.abs() - 100.0).clamp(0.0, 3.0);
-    Some(0.5 + degrees.copysign(value) / 6.0)
-}
-
-fn messages(ticket: &Value, entries: &[Value], created_at: DateTime<Utc>) -> Vec<Message> {
-    let first = body(ticket, "description_text", "description").map(|text| Message {
-        at: Some(created_at),
-        author: Author::Customer,
-        visibility: Visibility::Public,
-        text: Text::new(text),
-    });
-    let mut entries: Vec<&Value> = entries.iter().collect();
-    entries.sort_by_key(|entry| (json::time(entry, "created_at"), json::number(entry, "id")));
-    let mut messages: Vec<Message> = first.into_iter().collect();
-    for entry in entries {
-        let Some(text) = body(entry, "body_text", "body") else {
-            continue;
-        };
-        // A chat's first message stands in the description and again as its first entry.
-        if messages.len() == 1 && messages[0].text.as_str() == text {
-            continue;
-        }
-        let is = |name| entry.get(name).and_then(Value::as_bool) == Some(true);
-        messages.push(Message {
-            at: json::time(entry, "created_at"),
-            author: if is("incoming") {
-                Author::Customer
-            } else {
-                Author::Agent
-            },
-            visibility: if is("private") {
-                Visibility::Internal
-            } else {
-                Visibility::Public
-            },
-            text: Text::new(text),
-        });
-    }
-    messages
-}
-
-fn body(value: &Value, plain: &str, html: &str) -> Option<String> {
-    json::text(value, plain).or_else(|| json::text(value, html))
-}
-
-fn attributes(ticket: &Value) -> BTreeMap<String, String> {
-    let custom = ticket.get("custom_fields").and_then(Value::as_object);
-    let custom = custom
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, value)| Some((name.clone(), json::plain(value)?)));
-    let own = [
-        ("type", "type"),
-        ("group_id", "group"),
-        ("product_id", "product"),
-    ];
-    let own = own
-        .iter()
-        .filter_map(|(name, ours)| Some(((*ours).to_owned(), json::text(ticket, name)?)));
-    custom.chain(own).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::record::rating;
     use super::*;
     use crate::connectors::testing;
+    use crate::model::{Author, Visibility};
     use serde_json::json;
 
     #[test]
@@ -368,17 +292,19 @@ mod tests {
         let credentials = Credentials::bearer("x".to_owned().into());
         let settings = Settings::new("desk".into(), url, credentials, &KIND.usual);
         let entries = testing::fixture(include_str!(
-            "../../tests/fixtures/freshdesk/conversations.json"
+            "../../../tests/fixtures/freshdesk/conversations.json"
         ));
-        let found = conversation(
-            &testing::fixture(include_str!("../../tests/fixtures/freshdesk/ticket.json")),
-            entries.as_array().unwrap(),
-            &testing::fixture(include_str!(
-                "../../tests/fixtures/freshdesk/satisfaction_ratings.json"
+        let parts = Parts {
+            entries: entries.as_array().unwrap().clone(),
+            ratings: testing::fixture(include_str!(
+                "../../../tests/fixtures/freshdesk/satisfaction_ratings.json"
             )),
-            &settings,
-        );
-        let found = found.unwrap();
+            status: Some("resolved".to_owned()),
+        };
+        let ticket = testing::fixture(include_str!(
+            "../../../tests/fixtures/freshdesk/ticket.json"
+        ));
+        let found = conversation(&ticket, &parts, &settings).unwrap();
         assert_eq!(found.key.to_string(), "desk/4711");
         assert_eq!(found.status.as_deref(), Some("resolved"));
         assert_eq!(found.channel.as_deref(), Some("email"));
@@ -433,7 +359,8 @@ mod tests {
         let closed = json!({"status": 5});
         let note = json!({"id": 2, "incoming": false, "created_at": "2026-03-02T10:00:00Z",
             "body_text": "This ticket is closed and merged into ticket 182769"});
-        let into = |ticket: &Value, entries: &[Value]| merged_into(ticket, entries);
+        let notes = [MERGED, "Dieses Ticket wurde mit Ticket Nr. "].map(str::to_owned);
+        let into = |ticket: &Value, entries: &[Value]| merged_into(ticket, entries, &notes);
         assert_eq!(
             into(&closed, std::slice::from_ref(&note)).as_deref(),
             Some("182769")
@@ -445,7 +372,51 @@ mod tests {
         let mut quoted = note.clone();
         quoted["incoming"] = json!(true);
         assert_eq!(into(&closed, &[quoted]), None);
+        let mut german = note.clone();
+        german["body_text"] = json!("Dieses Ticket wurde mit Ticket Nr. #77 verbunden.");
+        assert_eq!(into(&closed, &[german]).as_deref(), Some("77"));
+        let mut told = note.clone();
+        told["body_text"] = json!("This ticket is closed and merged into tickets of the week");
+        assert_eq!(into(&closed, &[told]), None);
         let later = json!({"id": 3, "created_at": "2026-03-02T11:00:00Z", "body_text": "Opened again by mistake."});
         assert_eq!(into(&closed, &[note, later]), None);
+    }
+
+    #[test]
+    fn statuses_of_a_teams_own_have_names_in_the_list_of_fields() {
+        let fields = testing::fixture(include_str!(
+            "../../../tests/fixtures/freshdesk/ticket_fields.json"
+        ));
+        let names: BTreeMap<String, String> = status_names(&fields).into_iter().collect();
+        assert_eq!(names["6"], "Waiting on Customer");
+        assert_eq!(names["2"], "Open");
+        assert_eq!(status_names(&json!(null)), []);
+    }
+
+    #[test]
+    fn a_rating_is_about_its_ticket_and_looks_different_when_it_changed() {
+        let url = "https://example.freshdesk.com".parse().unwrap();
+        let credentials = Credentials::bearer("x".to_owned().into());
+        let desk = Freshdesk::new(Settings::new("desk".into(), url, credentials, &KIND.usual));
+        let streams = desk.streams();
+        let stream = streams.iter().find(|one| one.name == "ratings").unwrap();
+        let row = testing::fixture(include_str!(
+            "../../../tests/fixtures/freshdesk/satisfaction_ratings.json"
+        ))[0]
+            .clone();
+        let touched = |row: &Value| desk.touched(stream, row).unwrap().unwrap();
+        assert_eq!(touched(&row).id, "4711");
+        assert_eq!(touched(&row).at, "2026-03-04T18:00:00Z".parse().ok());
+        let mut changed = row.clone();
+        changed["ratings"]["default_question"] = json!(103);
+        assert_ne!(touched(&row).look, touched(&changed).look);
+        let span = Span {
+            from: "2026-03-02T09:00:00Z".parse().unwrap(),
+            until: "2026-03-03T09:00:00Z".parse().unwrap(),
+            after: None,
+        };
+        let request = desk.list(stream, &span);
+        assert_eq!(request.path, "api/v2/surveys/satisfaction_ratings");
+        assert_eq!(request.query[0].1, "2026-03-02T09:00:00Z");
     }
 }
