@@ -3,9 +3,12 @@
 //! The export's cursor is the server's own and is kept across runs; it is never made from a clock.
 //! The export is sorted by `generated_timestamp` and leaves out the last minute. Each ticket's
 //! comments are fetched with it. A call of Talk that belongs to a ticket stands in its comments;
-//! one without is a conversation of its own.
+//! one without is a conversation of its own. What customers thought stands on the ticket, or, in
+//! accounts with Zendesk's newer surveys, in a list of its own.
 
 mod call;
+mod login;
+mod survey;
 mod ticket;
 
 use std::sync::Arc;
@@ -15,8 +18,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::engine::{
-    Api, Credentials, FieldPath, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting,
-    Settings, Span, Stream, System, Touched, Usual,
+    Api, FieldPath, Follow, Kind, Paging, Place, Rate, Read, Request, Seen, Setting, Settings,
+    Span, Stream, System, Touched, Usual,
 };
 use super::hook::{Piece, Scheme, Signature};
 use super::http::Failure;
@@ -24,6 +27,7 @@ use super::{OwnCount, PullError, json};
 use crate::connectors::rating::RatingField;
 use crate::model::{ReportBasis, ReportRow, Window};
 use crate::section::Section;
+use survey::SURVEYS;
 use ticket::{Around, Comments};
 
 pub use ticket::FieldChoice;
@@ -78,6 +82,8 @@ pub struct Zendesk {
     pub fields: Fields,
     /// Whether calls of Talk without a ticket are read.
     pub has_talk: bool,
+    /// Whether answers to surveys are read.
+    pub has_ratings: bool,
     /// Whether Zendesk's own counts of a window are kept as an official report.
     pub official_figures: bool,
     /// Whether the credentials are of the kind that ends.
@@ -85,7 +91,7 @@ pub struct Zendesk {
 }
 
 fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
-    let (credentials, is_api_token) = credentials(section, &settings);
+    let (credentials, is_api_token) = login::credentials(section, &settings);
     settings.credentials = credentials;
     let choice = |key, path: &Option<FieldPath>| FieldChoice::read(section, key, path.as_ref());
     let fields = Fields {
@@ -95,61 +101,15 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
     };
     let official_figures = section.flag("official_figures", false);
     let has_talk = section.flag("talk", false);
+    let has_ratings = section.flag("ratings", true);
     Arc::new(Zendesk {
         fields,
         official_figures,
         has_talk,
+        has_ratings,
         is_api_token,
         ..Zendesk::new(settings)
     })
-}
-
-/// Exactly one way to log in must be given.
-fn credentials(section: &mut Section<'_>, settings: &Settings) -> (Credentials, bool) {
-    let id = section.optional_text("client_id");
-    let secret = section.optional_secret("client_secret");
-    let refresh = section.optional_secret("refresh_token");
-    let access = section.optional_secret("access_token");
-    let email = section.optional_text("email");
-    let token = section.optional_secret("api_token");
-    let url = settings
-        .url
-        .join("/oauth/tokens")
-        .unwrap_or_else(|_| settings.url.clone());
-    match (id, secret, refresh, access, email, token) {
-        (Some(id), Some(secret), None, None, None, None) => (
-            Credentials::Client {
-                url,
-                id,
-                secret,
-                scope: "read".to_owned(),
-            },
-            false,
-        ),
-        (Some(id), Some(secret), Some(first), None, None, None) => (
-            Credentials::Refresh {
-                url,
-                id,
-                secret,
-                first,
-            },
-            false,
-        ),
-        (None, None, None, Some(token), None, None) => (Credentials::bearer(token), false),
-        (None, None, None, None, Some(email), Some(token)) => {
-            (Credentials::basic(format!("{email}/token"), token), true)
-        }
-        _ => {
-            let hint = "give client_id and client_secret_env of an OAuth client, with refresh_token_env where it is one \
-                        for several accounts; or access_token_env; or email and api_token_env";
-            section.problem(
-                "client_id",
-                "there must be one complete way to log in",
-                hint,
-            );
-            (settings.credentials.clone(), false)
-        }
-    }
 }
 
 impl Zendesk {
@@ -160,6 +120,7 @@ impl Zendesk {
             settings,
             fields,
             has_talk: false,
+            has_ratings: true,
             official_figures: false,
             is_api_token: false,
         }
@@ -185,7 +146,12 @@ impl Zendesk {
         }
         let comments = self.comments(api, id).await?;
         let url = api.link(&format!("agent/tickets/{id}"));
-        let conversation = ticket::conversation(ticket, head, comments, &around, &self.fields, url);
+        let mut conversation =
+            ticket::conversation(ticket, head, comments, &around, &self.fields, url);
+        let survey = seen.row.filter(|_| seen.stream == SURVEYS);
+        if let (Some(score), None) = (survey.and_then(survey::score), &self.fields.csat) {
+            conversation.csat = Some(score);
+        }
         Ok(Read::whole(conversation))
     }
 
@@ -266,6 +232,9 @@ impl Zendesk {
                 ));
             }
         }
+        if self.has_ratings {
+            remarks.extend(survey::check(api).await?);
+        }
         Ok(remarks)
     }
 }
@@ -290,11 +259,15 @@ impl System for Zendesk {
             };
             streams.push(Stream::new("calls", Follow::Token, calls, "/calls"));
         }
+        streams.extend(self.has_ratings.then(survey::stream));
         streams
     }
 
     fn list(&self, stream: &Stream, span: &Span) -> Request {
         let start = span.from.timestamp().to_string();
+        if stream.name == SURVEYS {
+            return survey::list(span);
+        }
         if stream.name == "calls" {
             let start = span.after.clone().unwrap_or(start);
             return Request::get("api/v2/channels/voice/stats/incremental/calls")
@@ -312,9 +285,24 @@ impl System for Zendesk {
             .class("exports")
     }
 
+    fn complete<'a>(
+        &'a self,
+        _: Api<'a>,
+        stream: &'a Stream,
+        span: &'a Span,
+        answer: &'a mut Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        if stream.name == SURVEYS {
+            survey::date(answer, span);
+        }
+        Box::pin(async { Ok(()) })
+    }
+
     fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
-        if stream.name == "calls" {
-            return call::touched(row);
+        match stream.name.as_str() {
+            "calls" => return call::touched(row),
+            SURVEYS => return Ok(survey::touched(row)),
+            _ => {}
         }
         let head = ticket::head(row, &self.settings.source)?;
         Ok(Some(Touched::new(
@@ -362,6 +350,10 @@ impl System for Zendesk {
                 seconds: 60,
             },
         ]
+    }
+
+    fn has_ratings_apart(&self) -> bool {
+        self.has_ratings
     }
 
     fn right(&self) -> &'static str {

@@ -43,6 +43,7 @@ impl Dialect for Zendesk {
         let mut account = zendesk::Zendesk::new(settings);
         account.fields.category = FieldChoice::parse("field:360001");
         account.has_talk = true;
+        account.has_ratings = true;
         Arc::new(account)
     }
 
@@ -69,6 +70,7 @@ impl Dialect for Zendesk {
         match asked.path.as_str() {
             "/api/v2/incremental/tickets/cursor" => return export(tickets, asked),
             "/api/v2/channels/voice/stats/incremental/calls" => return calls(tickets, asked),
+            "/api/v2/guide/survey_responses" => return surveys(tickets, asked),
             "/api/v2/search/count" => return count(tickets, asked),
             _ => {}
         }
@@ -149,6 +151,40 @@ fn beside(tickets: &Tickets) -> Value {
         "users": customers.chain([agent]).collect::<Vec<_>>(), "metric_sets": all.map(metric).collect::<Vec<_>>(),
         "organizations": [{"id": 7, "name": "Nord"}], "groups": [],
     })
+}
+
+/// Surveys by when they were sent, which is not said; all but the last are answered.
+fn surveys(tickets: &Tickets, asked: &Asked) -> Reply {
+    let bound = |name: &str| {
+        let millis = asked.get(name).map(|text| text.parse().unwrap());
+        millis.map(|millis| DateTime::<Utc>::from_timestamp_millis(millis).unwrap())
+    };
+    let from = bound("filter[created_at_start]").unwrap_or_default();
+    let until = bound("filter[created_at_end]").unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let there = tickets.listed().filter(|ticket| ticket.status != "deleted");
+    let sent = there.filter_map(|ticket| Some((ticket, ticket.rating?)));
+    let sent = sent.filter(|(_, (_, at))| (from..=until).contains(at));
+    let survey = |id: u64, answers: Value| json!({"id": format!("01J{id}"), "answers": answers,
+        "subjects": [{"type": "ticket", "id": id.to_string(), "zrn": format!("zen:ticket:{id}")}]});
+    let mut rows: Vec<Value> = sent
+        .map(|(ticket, (stars, at))| {
+            let category = match stars {
+                5 => "good",
+                3 => "neutral",
+                _ => "bad",
+            };
+            let answer = json!({"type": "rating_scale", "rating": stars, "rating_category": category,
+                "created_at": time(at), "updated_at": time(at)});
+            survey(ticket.id, json!([answer]))
+        })
+        .collect();
+    rows.push(survey(4, json!([])));
+    let after = asked.number("page[after]", 0);
+    let shown: Vec<&Value> = rows.iter().skip(after).take(PER_PAGE).collect();
+    Reply::Json(json!({
+        "survey_responses": shown,
+        "meta": {"has_more": after + PER_PAGE < rows.len(), "after_cursor": (after + PER_PAGE).to_string()},
+    }))
 }
 
 fn whole(ticket: &Ticket) -> Value {
