@@ -3,10 +3,12 @@
 //! Facts (developer.salesforce.com): `SystemModstamp` moves with every change, `LastModifiedDate` does not; a comment or a
 //! mail does not always touch its case, so each has a list of its own; `queryAll` shows what lies in the bin, for 15 days;
 //! fields that the user may not see cannot be asked for; the calls of a day are counted, so a case is read with one query.
-//! Ratings stand where each organisation wants them, so `csat_field` names the field.
+//! Ratings are asked for by Salesforce's own surveys, or stand where an organisation wants them: `csat_field` names the field.
+//! What people post in a case's feed is an object of its own, too, which only some organisations use.
 
 mod read;
 mod record;
+mod survey;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use super::http::Failure;
 use super::{PullError, json};
 use crate::section::Section;
 use record::CALL;
+use survey::RATINGS;
 
 /// Salesforce in the table of systems.
 pub const KIND: Kind = Kind {
@@ -74,17 +77,26 @@ const PAGES: Paging = Paging::NextUrl {
 };
 
 /// Each list with the object that it lists.
-const LISTS: [(&str, &str, &str); 4] = [
+const LISTS: [(&str, &str, &str); 6] = [
     ("cases", "Case", "Id, SystemModstamp"),
     ("comments", "CaseComment", "Id, ParentId, SystemModstamp"),
     ("mails", "EmailMessage", "Id, ParentId, SystemModstamp"),
     ("calls", "Task", "Id, WhatId, IsDeleted, SystemModstamp"),
+    (POSTS, "FeedItem", "Id, ParentId, SystemModstamp"),
+    survey::RESPONSES,
 ];
+
+/// The list of what people posted in feeds.
+const POSTS: &str = "posts";
 
 /// One Salesforce organisation.
 #[derive(Debug)]
 pub struct Salesforce {
     settings: Settings,
+    /// Whether answers to surveys are read.
+    has_ratings: bool,
+    /// Whether posts in the feeds of cases are read.
+    has_posts: bool,
     /// Whether cases have a field for what they were merged into; not every organisation has.
     has_merges: AtomicBool,
     /// Status words that mean that a case is closed.
@@ -134,14 +146,27 @@ fn read(section: &mut Section<'_>, mut settings: Settings) -> Arc<dyn System> {
             settings.credentials
         }
     };
-    Arc::new(Salesforce::new(settings))
+    let has_ratings = section.flag("ratings", false);
+    let has_posts = section.flag("posts", false);
+    Arc::new(Salesforce::new(settings).with(has_ratings, has_posts))
 }
 
 impl Salesforce {
+    /// The same, with answers to surveys and posts in feeds, where they are wanted.
+    pub fn with(self, has_ratings: bool, has_posts: bool) -> Self {
+        Self {
+            has_ratings,
+            has_posts,
+            ..self
+        }
+    }
+
     /// An organisation with these settings.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            has_ratings: false,
+            has_posts: false,
             has_merges: AtomicBool::new(true),
             closed: OnceCell::new(),
         }
@@ -165,6 +190,14 @@ fn of_type(rows: &[Value], object: &str) -> Result<(), PullError> {
     Err(PullError::Transient(reason))
 }
 
+/// The rows of a question; nothing where it is about what the user may not see.
+async fn asked(api: Api<'_>, soql: &str) -> Result<Option<Vec<Value>>, Failure> {
+    match api.all(query(QUERY, soql), Paging::Whole, "/records").await {
+        Err(Failure::Refused(_)) => Ok(None),
+        rows => rows.map(Some),
+    }
+}
+
 fn case_of(row: &Value, field: &str) -> Option<String> {
     json::text(row, field).filter(|id| id.starts_with(CASE))
 }
@@ -176,7 +209,13 @@ impl System for Salesforce {
 
     fn streams(&self) -> Vec<Stream> {
         let list = |(name, _, _): (&str, _, _)| Stream::new(name, Follow::Since, PAGES, "/records");
-        let mut streams: Vec<Stream> = LISTS.map(list).into();
+        let is_wanted = |(name, _, _): &(&str, &str, &str)| match *name {
+            POSTS => self.has_posts,
+            RATINGS => self.has_ratings,
+            _ => true,
+        };
+        let lists = LISTS.into_iter().filter(is_wanted);
+        let mut streams: Vec<Stream> = lists.map(list).collect();
         let all = |sweep| Stream {
             scope: CASE.to_owned(),
             ..Stream::new("all", sweep, PAGES, "/records")
@@ -191,10 +230,10 @@ impl System for Salesforce {
             return query(QUERY, "SELECT Id, SystemModstamp FROM Case ORDER BY Id");
         };
         let since = span.from.to_rfc3339_opts(SecondsFormat::Millis, true);
-        let only = if *object == "Task" {
-            "TaskSubtype = 'Call' AND "
-        } else {
-            ""
+        let only = match *object {
+            "Task" => "TaskSubtype = 'Call' AND ",
+            "FeedItem" => "Type = 'TextPost' AND ",
+            _ => "",
         };
         let soql = format!(
             "SELECT {fields} FROM {object} WHERE {only}SystemModstamp >= {since} ORDER BY SystemModstamp, Id"
@@ -204,7 +243,7 @@ impl System for Salesforce {
 
     fn complete<'a>(
         &'a self,
-        _: Api<'a>,
+        api: Api<'a>,
         stream: &'a Stream,
         _: &'a Span,
         answer: &'a mut Value,
@@ -214,7 +253,10 @@ impl System for Salesforce {
             let object = object.map_or("Case", |(_, object, _)| object);
             let rows = json::list(answer, "records");
             of_type(rows, object)?;
-            if object == "Task" {
+            if stream.name == RATINGS {
+                let rows = self.expand(api, rows).await?;
+                answer["records"] = Value::Array(rows);
+            } else if object == "Task" {
                 // A call may have counted alone before it got its case.
                 let rows = rows.iter().flat_map(|row| {
                     let case = case_of(row, "WhatId");
@@ -241,8 +283,8 @@ impl System for Salesforce {
     fn touched(&self, stream: &Stream, row: &Value) -> Result<Option<Touched>, String> {
         let at = record::changed_at(row);
         let id = match stream.name.as_str() {
-            "comments" | "mails" => case_of(row, "ParentId"),
-            "calls" => json::text(row, "about"),
+            "comments" | "mails" | POSTS => case_of(row, "ParentId"),
+            "calls" | RATINGS => json::text(row, "about"),
             _ => Some(json::text(row, "Id").ok_or("the case has no id")?),
         };
         Ok(id.map(|id| Touched::new(id, at)))
@@ -263,13 +305,21 @@ impl System for Salesforce {
                 "SELECT {} FROM Case ORDER BY SystemModstamp DESC LIMIT 20",
                 self.fields(false)
             );
-            match api.all(query(QUERY, &soql), Paging::Whole, "/records").await {
-                Ok(rows) => Ok(self.settings.remarks(&rows)),
-                Err(Failure::Refused(_)) => Ok(vec![
-                    "the user may not see every field of cases that is read, or a chosen field does not exist".to_owned(),
-                ]),
-                Err(failure) => Err(failure),
+            let rows = asked(api, &soql).await?;
+            let mut remarks = rows.as_deref().map_or_else(
+                || vec!["the user may not see every field of cases that is read, or a chosen field does not exist".to_owned()],
+                |rows| self.settings.remarks(rows),
+            );
+            for (is_wanted, object, key) in [
+                (self.has_ratings, "SurveyResponse", RATINGS),
+                (self.has_posts, "FeedItem", POSTS),
+            ] {
+                let soql = format!("SELECT Id FROM {object} ORDER BY Id LIMIT 1");
+                if is_wanted && asked(api, &soql).await?.is_none() {
+                    remarks.push(format!("the user may not read {object}, or the organisation has none: allow it, or set {key} = false"));
+                }
             }
+            Ok(remarks)
         })
     }
 

@@ -36,8 +36,10 @@ impl Salesforce {
     }
 
     async fn case(&self, api: Api<'_>, id: &str) -> Result<Read, Failure> {
-        let wanted =
-            |has_merges| query(QUERY_ALL, &record::case_query(id, &self.fields(has_merges)));
+        let wanted = |has_merges| {
+            let soql = record::case_query(id, &self.fields(has_merges), self.has_posts);
+            query(QUERY_ALL, &soql)
+        };
         let has_merges = self.has_merges.load(Ordering::Relaxed);
         let answer = match api.get(wanted(has_merges)).await {
             Err(Failure::Refused(_)) if has_merges => {
@@ -61,7 +63,9 @@ impl Salesforce {
             comments: nested(api, case, "CaseComments").await?,
             mails: nested(api, case, "EmailMessages").await?,
             calls: nested(api, case, "Tasks").await?,
+            posts: nested(api, case, "Feeds").await?,
             history: nested(api, case, "Histories").await?,
+            answers: self.answers(api, id).await.map_err(Failure::inside)?,
         };
         let closed = self.closed(api).await?;
         Ok(self.settled(record::case(case, &nested, closed, &self.settings)))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::survey::rating;
 use crate::connectors::engine::Settings;
 use crate::connectors::json;
 use crate::model::{Author, Conversation, Kind, Message, Text, Visibility};
@@ -50,17 +51,27 @@ pub struct Nested {
     pub mails: Vec<Value>,
     /// Its call tasks.
     pub calls: Vec<Value>,
+    /// What people posted in its feed.
+    pub posts: Vec<Value>,
     /// How its status changed.
     pub history: Vec<Value>,
+    /// What was answered to surveys about it.
+    pub answers: Vec<Value>,
 }
 
 /// One case with everything in it.
-pub fn case_query(id: &str, fields: &str) -> String {
+pub fn case_query(id: &str, fields: &str, has_posts: bool) -> String {
+    let posts = if has_posts {
+        "(SELECT Id, Body, Visibility, CreatedDate, CreatedBy.UserType FROM Feeds WHERE Type = 'TextPost'), "
+    } else {
+        ""
+    };
     format!(
         "SELECT {fields}, \
          (SELECT Id, CommentBody, IsPublished, CreatedDate, CreatedBy.UserType FROM CaseComments WHERE IsDeleted = false), \
          (SELECT Id, Subject, TextBody, HtmlBody, Incoming, Status, MessageDate FROM EmailMessages WHERE IsDeleted = false), \
          (SELECT {CALL_FIELDS} FROM Tasks WHERE TaskSubtype = 'Call' AND IsDeleted = false), \
+         {posts}\
          (SELECT Id, Field, OldValue, NewValue, CreatedDate FROM Histories WHERE Field = 'Status') \
          FROM Case WHERE Id = '{id}'"
     )
@@ -100,6 +111,7 @@ pub fn case(
     let is_closed = text("IsClosed").as_deref() == Some("true");
     conversation.closed_at = json::time(case, "ClosedDate").filter(|_| is_closed);
     conversation.reopens = reopens(&nested.history, closed);
+    conversation.csat = conversation.csat.or_else(|| rating(&nested.answers));
     conversation.messages = messages(case, nested, conversation.kind, conversation.created_at);
     conversation.attributes = attributes(case, &["CaseNumber", "Type", "Reason", "OwnerId"]);
     Ok(conversation)
@@ -154,6 +166,7 @@ fn messages(case: &Value, nested: &Nested, kind: Kind, created_at: DateTime<Utc>
         text: Text::new(text),
     }));
     messages.extend(nested.comments.iter().filter_map(comment));
+    messages.extend(nested.posts.iter().filter_map(post));
     messages.extend(nested.calls.iter().filter_map(note));
     messages.sort_by_key(|message| message.at);
     messages
@@ -178,16 +191,27 @@ fn mail(mail: &Value) -> Option<Message> {
 }
 
 fn comment(comment: &Value) -> Option<Message> {
-    let writer = comment
+    let is_published = json::text(comment, "IsPublished").as_deref() == Some("true");
+    written(comment, "CommentBody", is_published)
+}
+
+/// A post in the feed; those that only the team sees say so.
+fn post(post: &Value) -> Option<Message> {
+    let is_published = json::text(post, "Visibility").as_deref() == Some("AllUsers");
+    written(post, "Body", is_published)
+}
+
+/// What somebody with a user's account wrote.
+fn written(value: &Value, body: &str, is_published: bool) -> Option<Message> {
+    let writer = value
         .get("CreatedBy")
         .and_then(|user| json::text(user, "UserType"));
     let writer = writer.unwrap_or_default();
     let is_customer = ["Guest", "Portal", "Customer"]
         .iter()
         .any(|word| writer.contains(word));
-    let is_published = json::text(comment, "IsPublished").as_deref() == Some("true");
     Some(Message {
-        at: json::time(comment, "CreatedDate"),
+        at: json::time(value, "CreatedDate"),
         author: match writer.as_str() {
             "Standard" => Author::Agent,
             _ if is_customer => Author::Customer,
@@ -198,7 +222,7 @@ fn comment(comment: &Value) -> Option<Message> {
         } else {
             Visibility::Internal
         },
-        text: Text::new(json::text(comment, "CommentBody")?),
+        text: Text::new(json::text(value, body)?),
     })
 }
 
@@ -251,6 +275,7 @@ mod tests {
             mails: rows("EmailMessages"),
             calls: rows("Tasks"),
             history: rows("Histories"),
+            ..Nested::default()
         };
         let closed = BTreeSet::from(["Closed".to_owned()]);
         let read = case(
@@ -297,6 +322,24 @@ mod tests {
                 (Author::Customer, Visibility::Public, "It stopped again."),
             ]
         );
+    }
+
+    #[test]
+    fn posts_in_the_feed_are_public_where_customers_see_them() {
+        let post = |visibility: &str, writer: &str| {
+            post(&json!({"Body": "It is on its way.", "Visibility": visibility, "CreatedDate": "2026-03-02T09:00:00.000+0000",
+                "CreatedBy": {"UserType": writer}}))
+            .map(|message| (message.author, message.visibility))
+        };
+        use Visibility::{Internal, Public};
+        assert_eq!(post("AllUsers", "Standard"), Some((Author::Agent, Public)));
+        let asked = post("AllUsers", "CspLitePortal");
+        assert_eq!(asked, Some((Author::Customer, Public)));
+        let internal = post("InternalUsers", "Standard");
+        assert_eq!(internal, Some((Author::Agent, Internal)));
+        assert_eq!(super::post(&json!({"Body": null})), None);
+        assert!(case_query("500A", "Id", true).contains("FROM Feeds"));
+        assert!(!case_query("500A", "Id", false).contains("Feeds"));
     }
 
     #[test]

@@ -42,7 +42,14 @@ async fn doctor_finds_nothing_wrong_where_nothing_is() {
 /// reason, also by a process that never saw it.
 #[tokio::test]
 async fn ratings_come_late_and_stay() {
-    for name in ["help_scout", "hubspot", "servicenow"] {
+    for name in [
+        "freshdesk",
+        "help_scout",
+        "hubspot",
+        "salesforce",
+        "servicenow",
+        "zendesk",
+    ] {
         let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
         desk.settle(&shelf).await;
         let ids = desk.act_and(|tickets| {
@@ -83,6 +90,7 @@ async fn ratings_that_may_not_be_read_cost_nothing_else() {
     for (name, list) in [
         ("help_scout", "/v2/reports/happiness/ratings"),
         ("hubspot", "feedback_submissions"),
+        ("zendesk", "/guide/survey_responses"),
     ] {
         let (desk, shelf) = (Desk::busy(name).await, Shelf::new().await);
         desk.helpdesk.refuse(list, 403);

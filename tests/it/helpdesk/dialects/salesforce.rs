@@ -1,5 +1,6 @@
 //! Salesforce's way of speaking: every question at one address in one language, rows that say of what type they are, what
-//! lies in the bin beside what is there, a merged case in the bin, or not, with the one that stays.
+//! lies in the bin beside what is there, a merged case in the bin, or not, with the one that stays; surveys whose subjects
+//! hang on their responses, or on their invitations; notes as comments, and in the feed.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ impl Dialect for Salesforce {
         let credentials = Credentials::bearer(SECRET.to_owned().into());
         let mut settings = super::settings(url, credentials, &salesforce::KIND.usual, 2);
         settings.category = Some(FieldPath::new("Topic__c"));
-        Arc::new(salesforce::Salesforce::new(settings))
+        Arc::new(salesforce::Salesforce::new(settings).with(true, true))
     }
 
     fn powers(&self) -> Powers {
@@ -105,9 +106,9 @@ fn ask(tickets: &Tickets, soql: &str, start: usize) -> Reply {
         let status = |name: &str| json!({"attributes": {"type": "CaseStatus"}, "ApiName": name, "MasterLabel": name, "IsClosed": name == "solved"});
         return page(["new", "open", "solved"].map(status).into(), soql, start);
     } else if from("CaseComment") {
-        children(tickets, "CaseComment", |comment| comment.by == By::Note)
+        children(tickets, "CaseComment", |place, one| is_note(one) && !is_post(place))
     } else if from("EmailMessage") {
-        children(tickets, "EmailMessage", |comment| comment.by != By::Note)
+        children(tickets, "EmailMessage", |_, one| !is_note(one))
     } else if from("Case") && since.is_some() {
         tickets
             .listed()
@@ -120,6 +121,15 @@ fn ask(tickets: &Tickets, soql: &str, start: usize) -> Reply {
         there
             .map(|ticket| (ticket.created_at, short(ticket)))
             .collect()
+    } else if from("SurveyResponse") {
+        rated(tickets)
+            .map(|(ticket, (_, at))| (at, response(ticket, at)))
+            .collect()
+    } else if from("Survey") {
+        return page(surveys(tickets, soql), soql, start);
+    } else if from("FeedItem") {
+        assert!(soql.contains("Type = 'TextPost'"), "{soql}");
+        children(tickets, "FeedItem", |place, one| is_note(one) && is_post(place))
     } else {
         assert!(from("Task"), "{soql}");
         Vec::new()
@@ -130,6 +140,50 @@ fn ask(tickets: &Tickets, soql: &str, start: usize) -> Reply {
     };
     rows.sort_by_key(key);
     page(rows.into_iter().map(|(_, row)| row).collect(), soql, start)
+}
+
+type Rating = (u64, DateTime<Utc>);
+
+fn rated(tickets: &Tickets) -> impl Iterator<Item = (&Ticket, Rating)> {
+    let there = tickets.listed().filter(|ticket| !is_in_bin(ticket));
+    there.filter_map(|ticket| Some((ticket, ticket.rating?)))
+}
+
+fn invitation(ticket: &Ticket) -> String {
+    format!("0Ki{:012}KAA", ticket.id)
+}
+
+fn response_id(ticket: &Ticket) -> String {
+    format!("0Kr{:012}KAA", ticket.id)
+}
+
+fn response(ticket: &Ticket, at: DateTime<Utc>) -> Value {
+    json!({"attributes": {"type": "SurveyResponse"}, "Id": response_id(ticket), "InvitationId": invitation(ticket),
+        "SystemModstamp": stamp(at)})
+}
+
+/// The subject hangs on the response of every other case, else on the invitation.
+fn parent(ticket: &Ticket) -> String {
+    match ticket.id % 2 {
+        0 => response_id(ticket),
+        _ => invitation(ticket),
+    }
+}
+
+/// Subjects, and answers, whose ids a question names.
+fn surveys(tickets: &Tickets, soql: &str) -> Vec<Value> {
+    let is_named = |id: &str| soql.contains(&format!("'{id}'"));
+    let is_subject = soql.contains(" FROM SurveySubject");
+    rated(tickets)
+        .filter(|(ticket, _)| is_named(&id(ticket.id)) || is_named(&parent(ticket)))
+        .map(|(ticket, (stars, at))| match is_subject {
+            true => json!({"attributes": {"type": "SurveySubject"}, "Id": format!("0Kj{:012}KAA", ticket.id),
+                "ParentId": parent(ticket), "SubjectId": id(ticket.id)}),
+            false => json!({"attributes": {"type": "SurveyQuestionResponse"}, "Id": format!("0Kt{:012}KAA", ticket.id),
+                "ResponseId": response_id(ticket), "InvitationId": invitation(ticket), "NumberValue": stars,
+                "Question": {"QuestionType": "CSAT"}, "SystemModstamp": stamp(at)}),
+        })
+        .collect()
 }
 
 fn page(rows: Vec<Value>, soql: &str, start: usize) -> Reply {
@@ -156,6 +210,15 @@ fn bytes(text: &str) -> Vec<u8> {
         .collect()
 }
 
+fn is_note(comment: &Comment) -> bool {
+    comment.by == By::Note
+}
+
+/// Every other note stands in the feed.
+fn is_post(place: usize) -> bool {
+    place % 2 == 1
+}
+
 fn short(ticket: &Ticket) -> Value {
     json!({"attributes": {"type": "Case"}, "Id": id(ticket.id), "SystemModstamp": stamp(ticket.updated_at)})
 }
@@ -163,7 +226,7 @@ fn short(ticket: &Ticket) -> Value {
 fn children(
     tickets: &Tickets,
     object: &str,
-    is_one: impl Fn(&Comment) -> bool,
+    is_one: impl Fn(usize, &Comment) -> bool,
 ) -> Vec<(DateTime<Utc>, Value)> {
     let mut rows = Vec::new();
     for ticket in tickets.listed() {
@@ -171,7 +234,7 @@ fn children(
             .comments
             .iter()
             .enumerate()
-            .filter(|(_, one)| is_one(one))
+            .filter(|(place, one)| is_one(*place, one))
         {
             let row = json!({"attributes": {"type": object}, "Id": format!("00a{:09}{place:06}", ticket.id), "ParentId": id(ticket.id),
                 "SystemModstamp": stamp(comment.at)});
@@ -202,17 +265,16 @@ fn mails(ticket: &Ticket) -> Vec<Value> {
 
 fn case(ticket: &Ticket) -> Value {
     let is_closed = ticket.status == "solved";
-    let notes = ticket
-        .comments
-        .iter()
-        .filter(|one| one.by == By::Note)
-        .enumerate();
-    let notes: Vec<Value> = notes
-        .map(|(place, one)| {
-            json!({"Id": format!("00a{place}"), "CommentBody": one.text, "IsPublished": false,
-            "CreatedDate": stamp(one.at), "CreatedBy": {"UserType": "Standard"}})
-        })
-        .collect();
+    let noted = |wants_posts: bool| {
+        let notes = ticket.comments.iter().enumerate();
+        let notes = notes.filter(move |(place, one)| is_note(one) && is_post(*place) == wants_posts);
+        let notes = notes.map(|(place, one)| {
+            json!({"Id": format!("00a{place}"), "CommentBody": one.text, "Body": one.text, "IsPublished": false,
+                "Visibility": "InternalUsers", "CreatedDate": stamp(one.at), "CreatedBy": {"UserType": "Standard"}})
+        });
+        let notes: Vec<Value> = notes.collect();
+        json!({"totalSize": notes.len(), "done": true, "records": notes})
+    };
     let mails = mails(ticket);
     let mut shown = json!({"totalSize": mails.len(), "done": mails.len() <= ROWS, "records": mails.iter().take(ROWS).collect::<Vec<_>>()});
     if mails.len() > ROWS {
@@ -239,8 +301,8 @@ fn case(ticket: &Ticket) -> Value {
         "SystemModstamp": stamp(ticket.updated_at), "ClosedDate": is_closed.then(|| stamp(ticket.updated_at)),
         "IsDeleted": is_in_bin(ticket), "MasterRecordId": ticket.merged_into.map(id),
         "AccountId": "001", "Account": {"attributes": {"type": "Account"}, "Name": "Nord"}, "ContactId": ticket.requester.to_string(),
-        "CaseComments": {"totalSize": notes.len(), "done": true, "records": notes}, "EmailMessages": shown, "Tasks": null,
-        "Histories": history,
+        "CaseComments": noted(false), "EmailMessages": shown, "Tasks": null,
+        "Histories": history, "Feeds": noted(true),
     })
 }
 
