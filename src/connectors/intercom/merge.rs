@@ -1,5 +1,8 @@
 //! Where an Intercom conversation went that was merged away. Its parts say that it was, and those of the one that stays
 //! that it took another in, but neither need name the other: then the time and the contact tell.
+//!
+//! Unconfirmed: that `linked_objects` of the one that went names the one that stays; its description says only that the
+//! two are linked.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -52,7 +52,7 @@ const ENTRIES: usize = 500;
 /// Where answers to surveys are, one row for each question.
 const RESULTS: &str = "asmt_metric_result";
 
-/// The record that a survey was about.
+/// The record that a survey was about: with its table beside it, set on a survey that a trigger condition sent.
 const ABOUT: &str = "instance.trigger_id";
 
 /// What is read of an answer.
