@@ -3,6 +3,9 @@
 //! Facts (developers.freshcaller.com/api): the bounds are on the creation of a call; a page may have a thousand calls;
 //! without `Accept: application/json` the address is not found; what became of a call stands with its participants; a
 //! call that was filed under a ticket names it. Nothing tells of deletions.
+//!
+//! Unconfirmed: what a transcript looks like, and on which host: only the name `recording.transcription_url` is published,
+//! so none is read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,7 +4,8 @@
 //! mail does not always touch its case, so each has a list of its own; `queryAll` shows what lies in the bin, for 15 days;
 //! fields that the user may not see cannot be asked for; the calls of a day are counted, so a case is read with one query.
 //! Ratings are asked for by Salesforce's own surveys, or stand where an organisation wants them: `csat_field` names the field.
-//! What people post in a case's feed is an object of its own, too, which only some organisations use.
+//! What people post in a case's feed is an object of its own, too, which only some organisations use. `VoiceCall`, where
+//! Salesforce has the telephone, holds times and numbers; the task of the same call (`ActivityId`) is read.
 
 mod read;
 mod record;
