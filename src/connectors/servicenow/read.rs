@@ -27,9 +27,14 @@ impl ServiceNow {
             request.set("sysparm_offset", page * ENTRIES);
             let answer = api.sure(&request, "/result").await?;
             let rows = rows_of(&answer.body, "/result")?;
-            let is_other = |row: &Value| value(row, "element_id").as_deref() != Some(id);
+            // The list of all changes is at the same address, without the words.
+            let is_other = |row: &Value| {
+                value(row, "element_id").as_deref() != Some(id) || row.get("value").is_none()
+            };
             if rows.iter().any(is_other) {
-                let reason = "the journal of a record has another one's entries".to_owned();
+                let reason = "the journal of a record has entries of another one, or entries without \
+                              their value; the account must be allowed to read sys_journal_field.value"
+                    .to_owned();
                 return Err(PullError::Transient(reason).into());
             }
             entries.extend_from_slice(rows);
