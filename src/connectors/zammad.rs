@@ -154,13 +154,13 @@ impl Zammad {
     /// Not every user may see it.
     async fn history(&self, api: Api<'_>, id: &str) -> Result<Value, Failure> {
         let history = Request::get(format!("api/v1/ticket_history/{id}"));
-        Ok(api.optional(history).await?.unwrap_or_default())
+        Ok(api.allowed(history).await?.unwrap_or_default())
     }
 
     async fn states(&self, api: Api<'_>) -> Result<&States, Failure> {
         let states = self.states.get_or_try_init(|| async {
             let states = Request::get("api/v1/ticket_states").with("expand", true);
-            let states = api.optional(states).await?.unwrap_or_default();
+            let states = api.allowed(states).await?.unwrap_or_default();
             let states = states.as_array().map_or(&[][..], Vec::as_slice);
             let of = |kinds: &[&str]| {
                 let is_one = |state: &&Value| {
@@ -185,7 +185,7 @@ async fn merged_into(api: Api<'_>, id: &str, history: &Value) -> Result<Option<S
     let links = Request::get("api/v1/links")
         .with("link_object", "Ticket")
         .with("link_object_value", id);
-    let links = api.optional(links).await?.unwrap_or_default();
+    let links = api.allowed(links).await?.unwrap_or_default();
     let links = json::list(&links, "links");
     let is_parent = |link: &&Value| json::text(link, "link_type").as_deref() == Some("parent");
     let link = links.iter().find(is_parent);

@@ -257,6 +257,15 @@ impl Api<'_> {
         }
     }
 
+    /// What the account may lack the right for: nothing then. It is always there, so that "not found" is a slip.
+    pub async fn allowed(&self, request: Request) -> Result<Option<Value>, Failure> {
+        match self.get(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure::Forbidden(_)) => Ok(None),
+            Err(failure) => Err(failure.inside()),
+        }
+    }
+
     /// An address below the configured one, for a link that an agent opens.
     pub fn link(&self, path: &str) -> String {
         self.account.client.url(path, &[]).into()
