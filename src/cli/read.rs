@@ -230,6 +230,7 @@ pub async fn export(args: &ExportArgs, config: Config) -> anyhow::Result<()> {
         reports.extend(store.reports(cadence).await?);
     }
     let readings = store.readings(&reports, &config.report_zones).await?;
+    let coverage = steps::Coverage::load(&store, &config).await?;
     let results = Results {
         facts: &facts,
         topics: &topics,
@@ -239,6 +240,7 @@ pub async fn export(args: &ExportArgs, config: Config) -> anyhow::Result<()> {
         readings: &readings,
         catch_all: &config.digest.catch_all,
         trend: &config.trend,
+        is_incomplete: &|window| coverage.is_incomplete(window),
     };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("making the folder {}", args.out.display()))?;

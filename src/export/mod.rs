@@ -35,6 +35,8 @@ pub struct Results<'a> {
     pub catch_all: &'a [String],
     /// What counts as a trend.
     pub trend: &'a TrendParams,
+    /// Whether a source has not been read from a window's beginning to its end.
+    pub is_incomplete: &'a (dyn Fn(&Window) -> bool + Sync),
 }
 
 /// A table: its file name, its header, its rows.

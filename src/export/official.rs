@@ -263,7 +263,9 @@ impl Results<'_> {
                     made_at,
                 };
                 let facts = facts.into_iter();
-                let comparison = reconcile::compare(facts, &official, window, self.calendar, false);
+                let is_incomplete = (self.is_incomplete)(window);
+                let comparison =
+                    reconcile::compare(facts, &official, window, self.calendar, is_incomplete);
                 each(*cadence, window, &comparison);
             }
         }

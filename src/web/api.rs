@@ -168,6 +168,7 @@ pub async fn table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Ans
         .store
         .readings(&reports, &app.config.report_zones)
         .await?;
+    let coverage = crate::steps::Coverage::load(&app.store, &app.config).await?;
     let file = format!("{name}.csv");
     let table = tokio::task::spawn_blocking(move || {
         let results = Results {
@@ -179,6 +180,7 @@ pub async fn table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Ans
             readings: &readings,
             catch_all: &app.config.digest.catch_all,
             trend: &app.config.trend,
+            is_incomplete: &|window| coverage.is_incomplete(window),
         };
         results
             .tables()

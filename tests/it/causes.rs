@@ -152,6 +152,8 @@ async fn an_incomplete_source_says_what_is_missing() {
     let json: Value = serde_json::from_str(&json).unwrap();
     let gaps = json["chosen"]["gaps"].as_array().unwrap();
     assert_eq!((gaps.len(), &gaps[0]["source"]), (1, &"phone".into()));
+    let tables = week.get("/api/v1/tables/differences").await;
+    assert!(tables.contains("source_incomplete") && !tables.contains("unexplained"));
     let out = week.explained("source_incomplete");
     assert!(
         out.contains("- phone was never read to its end; fails:"),

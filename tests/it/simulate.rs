@@ -444,6 +444,7 @@ impl World {
             readings: &[],
             catch_all: &[],
             trend: &config.trend,
+            is_incomplete: &|_| false,
         };
         let mut text = String::new();
         for table in results.tables() {
