@@ -244,6 +244,6 @@ pub fn check_config(config: &Config, json: bool) -> anyhow::Result<()> {
             "digests": config.digests.len(),
         }));
     }
-    println!("the configuration is right: {sources} sources, {destinations} destinations");
+    println!("the configuration is right (sources: {sources}, destinations: {destinations})");
     Ok(())
 }
