@@ -142,7 +142,15 @@ async fn nothing_of_the_writers_machine_or_name_is_kept() {
 #[tokio::test]
 async fn a_rate_limit_is_waited_for_as_told() {
     let helpdesk = busy_helpdesk().await;
-    let (shelf, connector, now) = (Shelf::new().await, zendesk(&helpdesk, 100), helpdesk.now());
+    // The wait holds as long as this process lives: no other test may have this account, should it get this address.
+    let limited = || {
+        let mut credentials = client(&helpdesk, CLIENT_SECRET);
+        if let Credentials::Client { id, .. } = &mut credentials {
+            *id = "limited".to_owned();
+        }
+        engine(account(&helpdesk, credentials, 100))
+    };
+    let (shelf, connector, now) = (Shelf::new().await, limited(), helpdesk.now());
     helpdesk.fail_at(2, Fault::RateLimit(Some(7_200)));
     let failure = shelf.pull(&connector, now, 100).await.failure.unwrap();
     assert_eq!(
@@ -153,11 +161,7 @@ async fn a_rate_limit_is_waited_for_as_told() {
     );
     assert!((7_200..7_260).contains(&(failure.retry_at - now).num_seconds()));
     // The wait holds for whoever asks on behalf of this account; another one is not concerned.
-    let failure = shelf
-        .pull(&zendesk(&helpdesk, 100), now, 100)
-        .await
-        .failure
-        .unwrap();
+    let failure = shelf.pull(&limited(), now, 100).await.failure.unwrap();
     assert!(matches!(
         failure.error,
         PullError::RateLimited {
