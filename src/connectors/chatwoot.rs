@@ -109,16 +109,9 @@ impl Chatwoot {
         let events = Request::get(self.path(&format!("conversations/{id}/reporting_events")));
         let events = api.optional(events).await?.unwrap_or_default();
         let key = self.settings.key(id);
-        Ok(
-            match conversation(key, one, &messages, &events, &self.settings) {
-                Ok(mut conversation) => {
-                    let place = format!("app/accounts/{}/conversations/{id}", self.account_id);
-                    conversation.url = Some(api.link(&place));
-                    Read::whole(conversation)
-                }
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let place = format!("app/accounts/{}/conversations/{id}", self.account_id);
+        let read = conversation(key, one, &messages, &events, &self.settings);
+        Ok(Read::linked(read, api.link(&place)))
     }
 
     /// All messages, walked upwards by their ids.

@@ -84,15 +84,12 @@ impl Dialpad {
         let transcript = Request::get(format!("api/v2/transcripts/{id}"));
         let transcript = api.optional(transcript).await?.unwrap_or_default();
         let key = self.settings.key(id);
-        Ok(
-            match conversation(key, call, json::list(&transcript, "lines"), &self.settings) {
-                Ok(mut conversation) => {
-                    conversation.url = Some(api.link(&format!("callhistory/callreview/{id}")));
-                    Read::whole(conversation)
-                }
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let lines = json::list(&transcript, "lines");
+        let link = api.link(&format!("callhistory/callreview/{id}"));
+        Ok(Read::linked(
+            conversation(key, call, lines, &self.settings),
+            link,
+        ))
     }
 }
 

@@ -137,18 +137,12 @@ impl Zammad {
             tags: api.get(tags).await.map_err(Failure::inside)?,
             history,
         };
-        Ok(
-            match conversation(ticket, &parts, &states.over, &self.settings) {
-                Ok(mut conversation) => {
-                    conversation.url = Some(format!("{}#ticket/zoom/{id}", api.link("")));
-                    if is_merged {
-                        conversation.exclusion = Some(Exclusion::Merged);
-                    }
-                    Read::whole(conversation)
-                }
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let mut read = conversation(ticket, &parts, &states.over, &self.settings);
+        if let (true, Ok(conversation)) = (is_merged, &mut read) {
+            conversation.exclusion = Some(Exclusion::Merged);
+        }
+        let link = format!("{}#ticket/zoom/{id}", api.link(""));
+        Ok(Read::linked(read, link))
     }
 
     /// Not every user may see it.

@@ -29,6 +29,15 @@ impl Read {
     pub fn whole(conversation: Conversation) -> Self {
         Self::Record(Record::Conversation(Box::new(conversation)))
     }
+
+    /// A conversation, or why it makes no sense, with the address at which an agent opens it.
+    pub fn linked(read: Result<Conversation, String>, link: String) -> Self {
+        let with_link = |conversation| Conversation {
+            url: Some(link),
+            ..conversation
+        };
+        read.map(with_link).into()
+    }
 }
 
 impl From<Result<Conversation, String>> for Read {

@@ -161,13 +161,11 @@ impl Freshdesk {
             ratings: api.optional(ratings).await?.unwrap_or_default(),
             status: self.status(api, ticket).await?,
         };
-        Ok(match conversation(ticket, &parts, &self.settings) {
-            Ok(mut conversation) => {
-                conversation.url = Some(api.link(&format!("a/tickets/{id}")));
-                Read::whole(conversation)
-            }
-            Err(reason) => Read::Broken(reason),
-        })
+        let link = api.link(&format!("a/tickets/{id}"));
+        Ok(Read::linked(
+            conversation(ticket, &parts, &self.settings),
+            link,
+        ))
     }
 }
 

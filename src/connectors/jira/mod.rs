@@ -174,16 +174,9 @@ impl Jira {
         } else {
             Value::Null
         };
-        Ok(
-            match conversation(issue, &comments, &history, &feedback, &self.settings) {
-                Ok(mut conversation) => {
-                    let key = json::text(issue, "key").unwrap_or_else(|| id.to_owned());
-                    conversation.url = Some(self.link(&key));
-                    Read::whole(conversation)
-                }
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let key = json::text(issue, "key").unwrap_or_else(|| id.to_owned());
+        let read = conversation(issue, &comments, &history, &feedback, &self.settings);
+        Ok(Read::linked(read, self.link(&key)))
     }
 }
 

@@ -93,13 +93,11 @@ impl Redmine {
         let answer = api.get(request).await?;
         let issue = answer.get("issue").unwrap_or(&Value::Null);
         let known = self.known(api, issue).await?;
-        Ok(match conversation(issue, &known, &self.settings) {
-            Ok(mut conversation) => {
-                conversation.url = Some(api.link(&format!("issues/{id}")));
-                Read::whole(conversation)
-            }
-            Err(reason) => Read::Broken(reason),
-        })
+        let link = api.link(&format!("issues/{id}"));
+        Ok(Read::linked(
+            conversation(issue, &known, &self.settings),
+            link,
+        ))
     }
 
     /// Statuses, and the members of the issue's project.

@@ -196,16 +196,11 @@ impl ServiceNow {
         };
         let journal = self.journal(api, id).await.map_err(Failure::inside)?;
         let answers = self.answers(api, id).await.map_err(Failure::inside)?;
-        Ok(
-            match conversation(self.settings.key(id), record, &journal, &self.settings) {
-                Ok(mut conversation) => {
-                    conversation.csat = conversation.csat.or_else(|| rating(&answers));
-                    conversation.url = Some(self.link(id));
-                    Read::whole(conversation)
-                }
-                Err(reason) => Read::Broken(reason),
-            },
-        )
+        let mut read = conversation(self.settings.key(id), record, &journal, &self.settings);
+        if let Ok(conversation) = &mut read {
+            conversation.csat = conversation.csat.or_else(|| rating(&answers));
+        }
+        Ok(Read::linked(read, self.link(id)))
     }
 
     fn link(&self, id: &str) -> String {
