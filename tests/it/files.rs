@@ -1,4 +1,4 @@
-//! The contract of files, equal in meaning to that of systems (`contract.rs`): the process ends after any page, and
+//! The contract of files, equal in meaning to that of systems (`contract`): the process ends after any page, and
 //! between any two pages a file grows, is replaced, stops in the middle of a line, or gets another name. What is stored in
 //! the end is what one undisturbed reading of the files gives.
 

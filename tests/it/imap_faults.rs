@@ -1,4 +1,4 @@
-//! The contract of the mailbox, equal in meaning to that of systems (`contract.rs`): on the way to a real Dovecot the
+//! The contract of the mailbox, equal in meaning to that of systems (`contract`): on the way to a real Dovecot the
 //! connection breaks after any byte and at any command, answers stop in their middle, come late, or are refusals. What is
 //! stored in the end is what an undisturbed connection gives.
 

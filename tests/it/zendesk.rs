@@ -1,4 +1,4 @@
-//! What is Zendesk's own beyond the contract (`contract.rs`): an account that logs in with OAuth, the export's last minute,
+//! What is Zendesk's own beyond the contract (`contract`): an account that logs in with OAuth, the export's last minute,
 //! scrubbed tickets, what comments say of writers' machines, its own counts; and each fault in words.
 
 use std::sync::Arc;
