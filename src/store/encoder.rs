@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use super::sql::{composed, count, get, run, sql};
 use super::topics::write_topics;
 use super::{Store, Writing};
-use crate::model::{ConversationKey, ModelId, Text, Topic, TopicId, Vector};
+use crate::model::{ConversationKey, ModelId, Topic, TopicId, Vector};
 
 /// Conversations with their vectors of model `$1`, under a condition on topic `$2`.
 const MEMBERS: &str = "SELECT c.source, c.id, v.vector FROM conversations c \
@@ -27,61 +27,6 @@ impl Store {
         let ask = sql("SELECT is_approximate FROM encoder WHERE id = 1");
         let found = self.read_first(ask, |row| count(row, 0)).await?;
         Ok(found == Some(1))
-    }
-
-    /// The different texts of counting conversations with the lowest hashes, which is a fair sample: how many of
-    /// at most `limit` there are, and the last one's hash.
-    pub async fn sample_end(&self, limit: u64) -> anyhow::Result<Option<(u64, String)>> {
-        let ask = sql(
-            "SELECT count(*), max(t.text_hash) FROM (SELECT DISTINCT text_hash \
-             FROM conversations WHERE exclusion IS NULL AND text_hash <> '' \
-             ORDER BY text_hash LIMIT $1) t",
-        );
-        let ask = ask.bind(super::sql::whole(limit));
-        let end = |row: &AnyRow| Ok((count(row, 0)?, get::<Option<String>>(row, 1)?));
-        let found = self.read_first(ask, end).await?;
-        Ok(found.and_then(|(count, last)| Some((count, last?))))
-    }
-
-    /// Texts up to a hash with what the encoder made of them, sorted by hash.
-    pub async fn texts_with_vectors(
-        &self,
-        model: &ModelId,
-        last: &str,
-    ) -> anyhow::Result<Vec<(Text, Vector)>> {
-        let ask = sql("SELECT (SELECT w.text FROM conversations o \
-             JOIN words w ON w.source = o.source AND w.id = o.id \
-             WHERE o.text_hash = v.text_hash LIMIT 1), v.vector FROM vectors v \
-             WHERE v.model = $1 AND v.is_approximate = 0 AND v.text_hash <= $2 \
-             AND EXISTS (SELECT 1 FROM conversations c WHERE c.text_hash = v.text_hash) \
-             ORDER BY v.text_hash");
-        let ask = ask.bind(model.0.clone()).bind(last.to_owned());
-        self.read_all(ask, |row| {
-            let text: Option<String> = get(row, 0)?;
-            Ok((
-                Text::new(text.unwrap_or_default()),
-                Vector::from_bytes(get(row, 1)?),
-            ))
-        })
-        .await
-    }
-
-    /// Texts whose vectors come from the fast tier, sorted by hash.
-    pub async fn texts_with_approximate_vector(
-        &self,
-        model: &ModelId,
-        limit: u32,
-    ) -> anyhow::Result<Vec<(String, Text)>> {
-        let ask = sql("SELECT v.text_hash, (SELECT w.text FROM conversations o \
-             JOIN words w ON w.source = o.source AND w.id = o.id \
-             WHERE o.text_hash = v.text_hash LIMIT 1) FROM vectors v \
-             WHERE v.is_approximate = 1 AND v.model = $1 ORDER BY v.text_hash LIMIT $2");
-        let ask = ask.bind(model.0.clone()).bind(i64::from(limit));
-        self.read_all(ask, |row| {
-            let text: Option<String> = get(row, 1)?;
-            Ok((get(row, 0)?, Text::new(text.unwrap_or_default())))
-        })
-        .await
     }
 
     /// Whom a topic was found in, with their vectors of a model, sorted by key. A topic that has lost all of them

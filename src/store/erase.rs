@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::dialect::ListParameter;
 use super::history::{self, Superseded, keep};
 use super::sql::{ManyRows, Statement, all, composed, from_micros, get, json_list, plain, run};
+use super::texts::{Left, leave_texts};
 use super::{Store, Writing};
 use crate::model::{ConversationKey, Exclusion, SourceId};
 
@@ -91,10 +92,10 @@ async fn forget(
         ))
     });
     let mut tombstones = Vec::new();
-    let mut hashes = BTreeSet::new();
+    let mut hashes = Vec::new();
     let mut kept = Vec::new();
     for (source, id, at, stored_at, text_hash, version, is_kept) in found.await? {
-        hashes.insert(text_hash);
+        hashes.push(text_hash);
         kept.push((writing.was_counted(version), is_kept));
         tombstones.push(Tombstone {
             source,
@@ -121,14 +122,15 @@ async fn forget(
         .collect();
     keep(writing, &superseded).await?;
     write_tombstones(writing, &tombstones).await?;
-    for tombstone in &tombstones {
+    for (tombstone, text_hash) in tombstones.iter().zip(hashes) {
         let source = SourceId(tombstone.source.clone());
-        erase_words(writing, &source, &[&tombstone.id]).await?;
+        let id = tombstone.id.as_str();
+        erase_words(writing, &source, &[id]).await?;
+        leave_texts(writing, &source, &[Left { id, text_hash }]).await?;
     }
     let key = |tombstone: &Tombstone| ConversationKey::new(&*tombstone.source, &*tombstone.id);
     let keys: BTreeSet<ConversationKey> = tombstones.iter().map(key).collect();
     history::erase(writing, &keys, now).await?;
-    forget_vectors(writing, &hashes).await?;
     Ok(keys)
 }
 
@@ -182,23 +184,5 @@ pub(super) async fn erase_words(
         let erase = erase.bind(source.0.clone()).bind(list.clone());
         run(writing.connection(), erase).await?;
     }
-    Ok(())
-}
-
-/// Deletes the vectors of texts that no conversation has any more: a vector tells something of its text.
-pub(super) async fn forget_vectors(
-    writing: &mut Writing,
-    hashes: &BTreeSet<String>,
-) -> anyhow::Result<()> {
-    let list = json_list(hashes.iter().map(String::as_str).filter(|h| !h.is_empty()));
-    if list == "[]" {
-        return Ok(());
-    }
-    let listed = writing.dialect.listed(ListParameter::First);
-    let forget = composed(format!(
-        "DELETE FROM vectors WHERE text_hash IN ({listed}) AND NOT EXISTS \
-         (SELECT 1 FROM conversations c WHERE c.text_hash = vectors.text_hash)"
-    ));
-    run(writing.connection(), forget.bind(list)).await?;
     Ok(())
 }

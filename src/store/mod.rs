@@ -28,6 +28,7 @@ mod snapshot;
 mod sql;
 mod suggestions;
 mod summaries;
+mod texts;
 mod topics;
 mod vectors;
 

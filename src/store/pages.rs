@@ -10,11 +10,12 @@ use anyhow::ensure;
 use chrono::{DateTime, Utc};
 
 use super::conversations::MERGED_INTO;
-use super::erase::{Tombstone, erase_words, forget_vectors, write_tombstones};
+use super::erase::{Tombstone, erase_words, write_tombstones};
 use super::history::{Superseded, keep};
 use super::news::{Decision, Head, News, decide, heads};
 use super::rows::{NewRow, content_hash, is_removed, touch_rows, write_rows};
 use super::sql::{all, get, plain, sql};
+use super::texts::{Left, leave_texts};
 use super::{Store, Writing};
 use crate::connectors::{Cursor, Parked, Skipped, Sweep};
 use crate::model::{Conversation, ConversationKey, Exclusion, SourceId, Stored, Text};
@@ -203,8 +204,8 @@ struct Changes<'a> {
     touched: Vec<(&'a String, DateTime<Utc>)>,
     tombstones: Vec<Tombstone>,
     rows: Vec<NewRow<'a>>,
-    /// Hashes of texts that nobody may have any more.
-    left_hashes: BTreeSet<String>,
+    /// Who has another text now, or none that counts.
+    left: Vec<Left<'a>>,
     /// Conversations that lose their words.
     wordless: Vec<&'a str>,
 }
@@ -223,8 +224,10 @@ impl<'a> Changes<'a> {
             News::Merged(into, _) => (Exclusion::Merged, Some((*into).to_owned())),
             _ => (Exclusion::Deleted, None),
         };
-        self.left_hashes
-            .extend(head.map(|head| head.text_hash.clone()));
+        self.left.extend(head.map(|head| Left {
+            id,
+            text_hash: head.text_hash.clone(),
+        }));
         self.wordless.push(id);
         self.tombstones.push(Tombstone {
             source: source.0.clone(),
@@ -250,9 +253,12 @@ impl<'a> Changes<'a> {
         now: DateTime<Utc>,
     ) {
         let text_hash = &stored.text_hash;
-        if let Some(head) = head.filter(|head| head.text_hash != *text_hash) {
-            self.left_hashes.insert(head.text_hash.clone());
-        }
+        let counts = stored.conversation.exclusion.is_none();
+        let left = head.filter(|head| !counts || head.text_hash != *text_hash);
+        self.left.extend(left.map(|head| Left {
+            id,
+            text_hash: head.text_hash.clone(),
+        }));
         if is_removed(stored) {
             self.wordless.push(id);
         }
@@ -278,7 +284,7 @@ impl<'a> Changes<'a> {
         write_rows(writing, &self.rows).await?;
         write_tombstones(writing, &self.tombstones).await?;
         erase_words(writing, source, &self.wordless).await?;
-        forget_vectors(writing, &self.left_hashes).await
+        leave_texts(writing, source, &self.left).await
     }
 }
 

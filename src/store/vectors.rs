@@ -3,15 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
-use super::sql::{ManyRows, composed, count, get, instant, plain};
+use super::sql::{ManyRows, composed, get, instant, json_list, plain};
 use super::{Store, Which};
 use crate::model::{ConversationKey, ModelId, Text, TopicId, Vector};
 use crate::topics::Document;
-
-/// Different texts of conversations that count, without a vector of model `$1`.
-const WITHOUT_VECTOR: &str = "SELECT DISTINCT c.text_hash FROM conversations c \
-    WHERE c.exclusion IS NULL AND c.text_hash <> '' AND NOT EXISTS \
-    (SELECT 1 FROM vectors v WHERE v.text_hash = c.text_hash AND v.model = $1)";
 
 /// Documents that count, with their vectors of model `$1`.
 const DOCUMENT: &str = "SELECT c.source, c.id, w.text, v.vector, c.language, \
@@ -21,48 +16,6 @@ const DOCUMENT: &str = "SELECT c.source, c.id, w.text, v.vector, c.language, \
     WHERE c.exclusion IS NULL";
 
 impl Store {
-    /// Texts of counting conversations that have no vector of this model, each hash once, sorted by hash.
-    pub async fn texts_without_vector(
-        &self,
-        model: &ModelId,
-        limit: u32,
-    ) -> anyhow::Result<Vec<(String, Text)>> {
-        self.texts_without_vector_after(model, "", limit).await
-    }
-
-    /// The same, from the first hash behind this one: for going through very many without looking at the first
-    /// ones again.
-    pub async fn texts_without_vector_after(
-        &self,
-        model: &ModelId,
-        hash: &str,
-        limit: u32,
-    ) -> anyhow::Result<Vec<(String, Text)>> {
-        // Equal hashes have equal texts, so any of them will do.
-        let ask = composed(format!(
-            "SELECT t.text_hash, (SELECT w.text FROM conversations o \
-             JOIN words w ON w.source = o.source AND w.id = o.id \
-             WHERE o.text_hash = t.text_hash LIMIT 1) \
-             FROM ({WITHOUT_VECTOR} AND c.text_hash > $3 ORDER BY c.text_hash LIMIT $2) t \
-             ORDER BY t.text_hash"
-        ));
-        let ask = ask
-            .bind(model.0.clone())
-            .bind(i64::from(limit))
-            .bind(hash.to_owned());
-        self.read_all(ask, |row| {
-            Ok((get(row, 0)?, Text::new(get::<String>(row, 1)?)))
-        })
-        .await
-    }
-
-    /// How many different texts of counting conversations have no vector of this model.
-    pub async fn count_without_vector(&self, model: &ModelId) -> anyhow::Result<u64> {
-        let ask = composed(format!("SELECT count(*) FROM ({WITHOUT_VECTOR}) t"));
-        let found = self.read_first(ask.bind(model.0.clone()), |row| count(row, 0));
-        Ok(found.await?.unwrap_or(0))
-    }
-
     /// Keeps vectors by the hash of their text. A vector of a text that was erased meanwhile is dropped.
     pub async fn save_vectors(
         &self,
@@ -93,6 +46,7 @@ impl Store {
             after: "ON CONFLICT (text_hash, model) DO UPDATE SET vector = excluded.vector, \
                     is_approximate = excluded.is_approximate",
         };
+        self.list_texts().await?;
         let mut writing = self.begin().await?;
         insert
             .all(&mut writing, vectors, |(hash, vector), values| {
@@ -100,8 +54,8 @@ impl Store {
                 values.number(i64::from(is_approximate));
             })
             .await?;
-        let hashes = vectors.iter().map(|(hash, _)| hash.clone()).collect();
-        super::erase::forget_vectors(&mut writing, &hashes).await?;
+        let hashes = json_list(vectors.iter().map(|(hash, _)| hash.as_str()));
+        super::texts::forget_vectors(&mut writing, hashes).await?;
         super::encoder::note(&mut writing, model, is_approximate).await?;
         writing.commit().await
     }

@@ -11,6 +11,7 @@ const CASES: &[Case] = cases![
     documents_are_those_that_count_and_have_a_vector,
     documents_are_told_by_what_was_decided,
     a_vector_goes_with_the_last_text_it_was_made_of,
+    a_text_that_somebody_else_has_too_keeps_or_regains_its_vector,
     a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once,
     approximate_vectors_are_known_as_such_until_they_are_replaced,
 ];
@@ -132,6 +133,39 @@ async fn a_vector_goes_with_the_last_text_it_was_made_of(store: Store) {
     store.save_vectors(&model(), &gone).await.unwrap();
     save(&store, &[ticket("3", "gone", minute(5))]).await;
     assert_eq!(store.count_without_vector(&model()).await.unwrap(), 2);
+}
+
+async fn a_text_that_somebody_else_has_too_keeps_or_regains_its_vector(store: Store) {
+    let waiting = async || store.count_without_vector(&model()).await.unwrap();
+    save(&store, &[ticket("1", "same", minute(1))]).await;
+    embed(&store).await;
+    // Nobody asked for texts since the second one came.
+    save(&store, &[ticket("2", "same", minute(1))]).await;
+    save_any(&store, &deletion("1", minute(2))).await;
+    assert_eq!(waiting().await, 1);
+    embed(&store).await;
+    assert_eq!(ids(&store, Which::All).await, ["2"]);
+    // What does not count any more has no vector, and gets it when it counts again.
+    let mut spam = changed(&ticket("2", "same", minute(1)), "same", minute(3));
+    let back = changed(&spam, "same", minute(4));
+    spam.conversation.exclusion = Some(Exclusion::Spam);
+    save(&store, &[spam]).await;
+    assert_eq!(waiting().await, 0);
+    save(&store, &[back]).await;
+    assert_eq!(waiting().await, 1);
+    embed(&store).await;
+    // A person's erasure takes it along, and leaves that of others.
+    save(&store, &[ticket("3", "same", minute(5))]).await;
+    let another = ticket("4", "another", minute(5));
+    save(&store, std::slice::from_ref(&another)).await;
+    embed(&store).await;
+    for id in ["2", "4"] {
+        let forgotten = store.forget_conversation(&key(id), minute(6)).await;
+        assert!(forgotten.unwrap());
+    }
+    assert_eq!(ids(&store, Which::All).await, ["3"]);
+    save(&store, &[ticket("5", "another", minute(7))]).await;
+    assert_eq!(waiting().await, 1, "only that of 5, for that of 4 is gone");
 }
 
 async fn a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once(store: Store) {

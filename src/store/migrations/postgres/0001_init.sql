@@ -3,10 +3,11 @@
 -- as in SQLite, whatever the server's locale.
 
 -- One row: the number of the last change. Every transaction that writes takes it first, so that
--- numbers grow in the order of commits, and raises it last.
+-- numbers grow in the order of commits, and raises it last. `texts` has followed up to `last_listed`.
 CREATE TABLE feed (
     id BIGINT PRIMARY KEY,
-    last_change BIGINT NOT NULL
+    last_change BIGINT NOT NULL,
+    last_listed BIGINT NOT NULL DEFAULT 0
 );
 INSERT INTO feed (id, last_change) VALUES (1, 0);
 
@@ -175,7 +176,6 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_change ON conversations (change_number);
 CREATE INDEX conversations_by_created ON conversations (created_at);
 CREATE INDEX conversations_by_closed ON conversations (closed_at) WHERE closed_at IS NOT NULL;
-CREATE INDEX conversations_by_text ON conversations (text_hash, exclusion);
 CREATE INDEX conversations_by_topic ON conversations (topic, created_at) WHERE topic IS NOT NULL;
 
 CREATE TABLE words (
@@ -242,6 +242,15 @@ CREATE TABLE word_history (
     url TEXT COLLATE "C",
     text TEXT COLLATE "C",
     PRIMARY KEY (source, id, from_change)
+);
+
+-- Who has a text, of conversations that count. It follows the feed only when it is asked for: hashes
+-- come in no order, so a list that is always up to date would cost more than all the rest of saving.
+CREATE TABLE texts (
+    text_hash TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (text_hash, source, id)
 );
 
 -- Approximate ones come from the fast tier and are replaced in the background.

@@ -2,10 +2,11 @@
 -- Times are microseconds UTC, flags 0 or 1, lists JSON text, vectors bytes.
 
 -- One row: the number of the last change. Every transaction that writes takes it first, so that
--- numbers grow in the order of commits, and raises it last.
+-- numbers grow in the order of commits, and raises it last. `texts` has followed up to `last_listed`.
 CREATE TABLE feed (
     id INTEGER PRIMARY KEY,
-    last_change INTEGER NOT NULL
+    last_change INTEGER NOT NULL,
+    last_listed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 INSERT INTO feed (id, last_change) VALUES (1, 0);
 
@@ -174,7 +175,6 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_change ON conversations (change_number);
 CREATE INDEX conversations_by_created ON conversations (created_at);
 CREATE INDEX conversations_by_closed ON conversations (closed_at) WHERE closed_at IS NOT NULL;
-CREATE INDEX conversations_by_text ON conversations (text_hash, exclusion);
 CREATE INDEX conversations_by_topic ON conversations (topic, created_at) WHERE topic IS NOT NULL;
 
 CREATE TABLE words (
@@ -241,6 +241,15 @@ CREATE TABLE word_history (
     url TEXT,
     text TEXT,
     PRIMARY KEY (source, id, from_change)
+) STRICT, WITHOUT ROWID;
+
+-- Who has a text, of conversations that count. It follows the feed only when it is asked for: hashes
+-- come in no order, so a list that is always up to date would cost more than all the rest of saving.
+CREATE TABLE texts (
+    text_hash TEXT NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (text_hash, source, id)
 ) STRICT, WITHOUT ROWID;
 
 -- Approximate ones come from the fast tier and are replaced in the background.
