@@ -33,29 +33,44 @@ pub async fn embed(app: &App, limit: u64, heard: Heard<'_>) -> anyhow::Result<u6
     } else {
         waiting.min(limit)
     };
-    let mut done = read(
-        app,
-        &model,
-        limit.min(waiting),
-        sample_end.as_ref(),
-        &|done| {
-            heard(done, total);
-        },
-    )
-    .await?;
-    if let Some((_, last)) = sample_end.filter(|_| done < limit) {
-        done += guess(app, &model, &last, &|more| heard(done + more, total)).await?;
+    let heard_of_all = |done| heard(done, total);
+    let mut done = match &sample_end {
+        None => read(app, &model, limit, &heard_of_all).await?,
+        Some((_, end)) => read_sample(app, &model, limit, end, &heard_of_all).await?,
+    };
+    if let Some((_, end)) = sample_end.filter(|_| done < limit) {
+        done += guess(app, &model, &end, &|more| heard(done + more, total)).await?;
     }
     tracing::info!(text.count = done, "embedded {done} texts");
     Ok(done)
 }
 
-/// The encoder reads texts without a vector, only those of a sample if there is one.
+/// The encoder reads texts without a vector.
 async fn read(
     app: &App,
     model: &ModelId,
     limit: u64,
-    sample_end: Option<&(u64, String)>,
+    heard: &(dyn Fn(u64) + Sync),
+) -> anyhow::Result<u64> {
+    let mut done = 0;
+    while done < limit {
+        let batch = app.store.texts_without_vector(model, TEXTS_PER_BATCH);
+        let read = save(app, model, batch.await?).await?;
+        if read == 0 {
+            break;
+        }
+        done += read;
+        heard(done);
+    }
+    Ok(done)
+}
+
+/// The encoder reads texts without a vector up to a hash.
+async fn read_sample(
+    app: &App,
+    model: &ModelId,
+    limit: u64,
+    end: &str,
     heard: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<u64> {
     let (mut done, mut last) = (0, String::new());
@@ -64,19 +79,21 @@ async fn read(
             .store
             .texts_without_vector_after(model, &last, TEXTS_PER_BATCH);
         let mut batch = batch.await?;
-        if let Some((_, end)) = sample_end {
-            batch.retain(|(hash, _)| hash <= end);
-        }
+        batch.retain(|(hash, _)| hash.as_str() <= end);
         let Some((hash, _)) = batch.last() else {
             break;
         };
         last.clone_from(hash);
-        let vectors = vectors(app, batch).await?;
-        app.store.save_vectors(model, &vectors).await?;
-        done += vectors.len() as u64;
+        done += save(app, model, batch).await?;
         heard(done);
     }
     Ok(done)
+}
+
+async fn save(app: &App, model: &ModelId, texts: Vec<(String, Text)>) -> anyhow::Result<u64> {
+    let vectors = vectors(app, texts).await?;
+    app.store.save_vectors(model, &vectors).await?;
+    Ok(vectors.len() as u64)
 }
 
 async fn vectors(app: &App, texts: Vec<(String, Text)>) -> anyhow::Result<Vec<(String, Vector)>> {
@@ -139,9 +156,7 @@ pub async fn refine(app: &App) -> anyhow::Result<()> {
         if batch.is_empty() {
             break;
         }
-        let vectors = vectors(app, batch).await?;
-        app.store.save_vectors(&model, &vectors).await?;
-        done += vectors.len() as u64;
+        done += save(app, &model, batch).await?;
     }
     tracing::info!(text.count = done, "read {done} texts properly");
     Ok(())

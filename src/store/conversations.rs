@@ -128,7 +128,9 @@ impl Store {
 
     /// First and last instant at which a stored conversation was opened.
     pub async fn span(&self) -> anyhow::Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
-        let ask = sql("SELECT min(created_at), max(created_at) FROM conversations");
+        // Asked for one by one, each is a single look into the index.
+        let ask = sql("SELECT (SELECT min(created_at) FROM conversations), \
+                       (SELECT max(created_at) FROM conversations)");
         let span = self.read_first(ask, |row| {
             Ok((optional_instant(row, 0)?, optional_instant(row, 1)?))
         });

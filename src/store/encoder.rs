@@ -64,10 +64,14 @@ impl Store {
         )
         .bind(model.0.clone());
         run(writing.connection(), change).await?;
-        let drop = sql("DELETE FROM vectors WHERE model <> $1").bind(model.0.clone());
-        run(writing.connection(), drop)
-            .await
-            .context("dropping the vectors of the encoder before")?;
+        for drop in [
+            "DELETE FROM vectors WHERE model <> $1",
+            "DELETE FROM embedded WHERE model <> $1",
+        ] {
+            run(writing.connection(), sql(drop).bind(model.0.clone()))
+                .await
+                .context("dropping the vectors of the encoder before")?;
+        }
         writing.commit().await
     }
 }

@@ -28,7 +28,7 @@ impl Store {
     pub async fn count_unjudged(&self, model: &ModelId) -> anyhow::Result<u64> {
         let ask = sql(
             "SELECT count(*) FROM conversations c WHERE c.exclusion IS NULL \
-             AND (c.judged_hash IS NULL OR c.judged_hash <> c.text_hash) AND EXISTS \
+             AND c.judged_hash IS DISTINCT FROM c.text_hash AND EXISTS \
              (SELECT 1 FROM vectors v WHERE v.text_hash = c.text_hash AND v.model = $1)",
         );
         let found = self.read_first(ask.bind(model.0.clone()), |row| count(row, 0));

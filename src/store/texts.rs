@@ -5,6 +5,8 @@
 //! asked for. Only what leaves it is taken out at once, with the vector of a text that nobody else has: a vector tells
 //! something of its text. Who has the same text and is not listed yet gets the vector anew.
 
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 
 use super::dialect::ListParameter;
@@ -15,9 +17,10 @@ use crate::model::{ModelId, SourceId, Text, Vector};
 /// Changes that are followed in one transaction, so that others that write do not wait for long.
 const CHANGES_AT_ONCE: i64 = 100_000;
 
-/// Different texts without a vector of model `$1`.
-const WITHOUT_VECTOR: &str = "SELECT DISTINCT t.text_hash FROM texts t WHERE NOT EXISTS \
-    (SELECT 1 FROM vectors v WHERE v.text_hash = t.text_hash AND v.model = $1)";
+/// Conversations behind change `$2` that count, without a vector of model `$1`.
+const WITHOUT_VECTOR: &str = "FROM conversations c WHERE c.change_number > $2 \
+    AND c.exclusion IS NULL AND c.text_hash <> '' AND NOT EXISTS \
+    (SELECT 1 FROM vectors v WHERE v.text_hash = c.text_hash AND v.model = $1)";
 
 /// The words behind the hash of a row `t`. Equal hashes have equal texts, so those of any conversation will do.
 const WORDS: &str = "SELECT w.text FROM texts o JOIN words w ON w.source = o.source AND w.id = o.id \
@@ -31,17 +34,77 @@ pub(super) struct Left<'a> {
 }
 
 impl Store {
-    /// Texts of counting conversations that have no vector of this model, each hash once, sorted by hash.
+    /// Texts of counting conversations that have no vector of this model, those that changed first; each hash once,
+    /// sorted by hash. What lies before them is not looked at again.
     pub async fn texts_without_vector(
         &self,
         model: &ModelId,
         limit: u32,
     ) -> anyhow::Result<Vec<(String, Text)>> {
-        self.texts_without_vector_after(model, "", limit).await
+        let listed = self.list_texts().await?;
+        let mark = self.embedded_until(model).await?;
+        let ask = composed(format!(
+            "SELECT t.change_number, t.text_hash, w.text FROM \
+             (SELECT c.change_number, c.text_hash, c.source, c.id {WITHOUT_VECTOR} \
+             ORDER BY c.change_number LIMIT $3) t LEFT JOIN words w ON w.source = t.source AND w.id = t.id"
+        ));
+        let ask = ask.bind(model.0.clone()).bind(mark).bind(i64::from(limit));
+        let found = self.read_all(ask, |row| {
+            let text = Text::new(get::<String>(row, 2)?);
+            Ok((get::<i64>(row, 0)?, (get::<String>(row, 1)?, text)))
+        });
+        let found = found.await?;
+        if let Some(first) = found.iter().map(|(change, _)| change).min() {
+            self.note_embedded(model, mark, listed.min(first - 1))
+                .await?;
+        }
+        let texts: BTreeMap<String, Text> = found.into_iter().map(|(_, text)| text).collect();
+        Ok(texts.into_iter().collect())
     }
 
-    /// The same, from the first hash behind this one: for going through very many without looking at the first
-    /// ones again.
+    /// How many different texts of counting conversations have no vector of this model. Where there are none, the
+    /// next count looks at later changes only: it is asked every few seconds, for years.
+    pub async fn count_without_vector(&self, model: &ModelId) -> anyhow::Result<u64> {
+        let listed = self.list_texts().await?;
+        let mark = self.embedded_until(model).await?;
+        let ask = composed(format!(
+            "SELECT count(DISTINCT c.text_hash) {WITHOUT_VECTOR}"
+        ));
+        let ask = ask.bind(model.0.clone()).bind(mark);
+        let waiting = self
+            .read_first(ask, |row| count(row, 0))
+            .await?
+            .unwrap_or(0);
+        if waiting == 0 {
+            self.note_embedded(model, mark, listed).await?;
+        }
+        Ok(waiting)
+    }
+
+    /// The change up to which every text is known to have a vector of this model. It stays so: only listed texts are
+    /// marked, and the vector of a text goes with the last listed conversation that has it.
+    async fn embedded_until(&self, model: &ModelId) -> anyhow::Result<i64> {
+        let ask = sql("SELECT last_change FROM embedded WHERE model = $1").bind(model.0.clone());
+        let mark = self.read_first(ask, |row| get::<i64>(row, 0)).await?;
+        Ok(mark.unwrap_or(0))
+    }
+
+    async fn note_embedded(&self, model: &ModelId, from: i64, to: i64) -> anyhow::Result<()> {
+        if to <= from {
+            return Ok(());
+        }
+        let note = sql(
+            "INSERT INTO embedded (model, last_change) VALUES ($1, $2) ON CONFLICT (model) \
+             DO UPDATE SET last_change = excluded.last_change \
+             WHERE embedded.last_change < excluded.last_change",
+        );
+        let mut writing = self.begin().await?;
+        run(writing.connection(), note.bind(model.0.clone()).bind(to)).await?;
+        writing.commit().await
+    }
+
+    /// All different texts of counting conversations without a vector of this model, sorted by hash, from the first one
+    /// behind `hash`.
     pub async fn texts_without_vector_after(
         &self,
         model: &ModelId,
@@ -50,7 +113,9 @@ impl Store {
     ) -> anyhow::Result<Vec<(String, Text)>> {
         self.list_texts().await?;
         let ask = composed(format!(
-            "SELECT t.text_hash, ({WORDS}) FROM ({WITHOUT_VECTOR} AND t.text_hash > $3 \
+            "SELECT t.text_hash, ({WORDS}) FROM (SELECT DISTINCT t.text_hash FROM texts t \
+             WHERE t.text_hash > $3 AND NOT EXISTS \
+             (SELECT 1 FROM vectors v WHERE v.text_hash = t.text_hash AND v.model = $1) \
              ORDER BY t.text_hash LIMIT $2) t ORDER BY t.text_hash"
         ));
         let ask = ask
@@ -61,14 +126,6 @@ impl Store {
             Ok((get(row, 0)?, Text::new(get::<String>(row, 1)?)))
         })
         .await
-    }
-
-    /// How many different texts of counting conversations have no vector of this model.
-    pub async fn count_without_vector(&self, model: &ModelId) -> anyhow::Result<u64> {
-        self.list_texts().await?;
-        let ask = composed(format!("SELECT count(*) FROM ({WITHOUT_VECTOR}) t"));
-        let found = self.read_first(ask.bind(model.0.clone()), |row| count(row, 0));
-        Ok(found.await?.unwrap_or(0))
     }
 
     /// The different texts of counting conversations with the lowest hashes, which is a fair sample: how many of
@@ -124,16 +181,19 @@ impl Store {
         .await
     }
 
-    /// Follows the feed to its end.
-    pub(super) async fn list_texts(&self) -> anyhow::Result<()> {
-        let ask = "SELECT last_change - last_listed FROM feed WHERE id = 1";
-        let behind = |row: &AnyRow| get::<i64>(row, 0);
-        while self.read_first(sql(ask), behind).await?.unwrap_or(0) > 0 {
+    /// Follows the feed to its end: the last change that is listed.
+    pub(super) async fn list_texts(&self) -> anyhow::Result<i64> {
+        let ask = "SELECT last_change, last_listed FROM feed WHERE id = 1";
+        let place = |row: &AnyRow| Ok((get::<i64>(row, 0)?, get::<i64>(row, 1)?));
+        loop {
+            let (last, listed) = self.read_first(sql(ask), place).await?.unwrap_or_default();
+            if last <= listed {
+                return Ok(listed);
+            }
             let mut writing = self.begin().await?;
             list_changes(&mut writing).await?;
             writing.commit().await?;
         }
-        Ok(())
     }
 }
 

@@ -69,13 +69,15 @@ impl Store {
     ) -> anyhow::Result<Vec<Document>> {
         let condition = match which {
             Which::All => "",
-            Which::New => "AND (c.judged_hash IS NULL OR c.judged_hash <> c.text_hash)",
+            Which::New => "AND c.judged_hash IS DISTINCT FROM c.text_hash",
             Which::Unassigned => "AND c.judged_hash = c.text_hash AND c.topic IS NULL",
             Which::Assigned => "AND c.topic IS NOT NULL",
         };
-        let ask = composed(format!("{DOCUMENT} AND c.created_at >= $2 {condition}"));
-        let from = from.map_or(i64::MIN, |from| from.timestamp_micros());
-        let ask = ask.bind(model.0.clone()).bind(from);
+        let since = from.map_or("", |_| "AND c.created_at >= $2");
+        let mut ask = composed(format!("{DOCUMENT} {condition} {since}")).bind(model.0.clone());
+        if let Some(from) = from {
+            ask = ask.bind(from.timestamp_micros());
+        }
         let mut documents = self.read_all(ask, document).await?;
         documents.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         Ok(documents)

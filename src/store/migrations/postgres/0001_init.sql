@@ -176,6 +176,8 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_change ON conversations (change_number);
 CREATE INDEX conversations_by_created ON conversations (created_at);
 CREATE INDEX conversations_by_closed ON conversations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX conversations_unjudged ON conversations (change_number)
+    WHERE exclusion IS NULL AND judged_hash IS DISTINCT FROM text_hash;
 CREATE INDEX conversations_by_topic ON conversations (topic, created_at) WHERE topic IS NOT NULL;
 
 CREATE TABLE words (
@@ -262,6 +264,12 @@ CREATE TABLE vectors (
     PRIMARY KEY (text_hash, model)
 );
 CREATE INDEX vectors_approximate ON vectors (text_hash) WHERE is_approximate = 1;
+
+-- Up to this change every text has a vector of the model.
+CREATE TABLE embedded (
+    model TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    last_change BIGINT NOT NULL
+);
 
 -- One row: the encoder that the topics' middles and exemplars come from. With another one configured, topics
 -- are renewed once every text has its vector. They are approximate if any of the vectors were, and renewed once more
