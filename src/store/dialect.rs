@@ -22,7 +22,7 @@ impl Dialect {
         match self {
             // FULL: a commit survives a power cut, so nothing is posted twice after one.
             // secure_delete: erased words are overwritten, not only unlinked.
-            // wal_autocheckpoint: the pages of an index change again and again; 16 MiB of them go to their places at once.
+            // wal_autocheckpoint: 16 MiB go to their places at once; what is erased does not wait for that (`log`).
             Dialect::Sqlite => &[
                 "PRAGMA busy_timeout = 60000",
                 "PRAGMA journal_mode = WAL",
@@ -34,6 +34,23 @@ impl Dialect {
                 "PRAGMA cache_size = -65536",
             ],
             Dialect::Postgres => &[],
+        }
+    }
+
+    /// What a connection that empties the log is told when it opens: nobody waits for it, and it for nobody.
+    pub fn log_settings(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Sqlite => &["PRAGMA busy_timeout = 0", "PRAGMA query_only = ON"],
+            Dialect::Postgres => &[],
+        }
+    }
+
+    /// Empties the log of what was written, and answers 0; or something else, while somebody reads from it.
+    /// PostgreSQL's log is the server's own affair.
+    pub fn empty_log(self) -> Option<&'static str> {
+        match self {
+            Dialect::Sqlite => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Dialect::Postgres => None,
         }
     }
 

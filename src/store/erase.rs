@@ -175,6 +175,7 @@ pub(super) async fn erase_words(
     if ids.is_empty() {
         return Ok(());
     }
+    writing.note_erased();
     let list = json_list(ids.iter().copied());
     let listed = writing.dialect.listed(ListParameter::Second);
     for table in ["words", "exemplars"] {

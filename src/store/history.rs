@@ -93,6 +93,7 @@ pub(super) async fn erase(
     keys: &BTreeSet<ConversationKey>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    writing.note_erased();
     for key in keys {
         let ask = composed(format!(
             "{FACT}, text_hash, from_change FROM conversation_history \

@@ -17,6 +17,7 @@ mod fingerprint;
 mod gone;
 mod history;
 mod links;
+mod log;
 mod news;
 mod open;
 mod pages;
@@ -31,6 +32,7 @@ mod summaries;
 mod texts;
 mod topics;
 mod vectors;
+mod writing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -40,11 +42,13 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use sqlx::any::AnyRow;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Any, AnyPool};
 
 use crate::model::{Cadence, ConversationKey, DestinationId, Digest, DigestId, Stored, TopicId};
 use dialect::Dialect;
+use log::Log;
 use sql::{Statement, all, clear, first, get, run, sql};
+use writing::Writing;
 
 /// Where the database is.
 #[derive(Clone, Debug)]
@@ -195,45 +199,8 @@ struct Inner {
     /// One connection: on both databases one transaction of this process writes at a time.
     writer: AnyPool,
     readers: AnyPool,
+    log: Log,
     lock: Mutex<Option<open::Lock>>,
-}
-
-/// A transaction that writes. It holds the feed's counter row from its beginning, so that transactions of
-/// several processes write one after the other, and change numbers grow in the order of commits.
-/// Dropped without `commit`, it leaves nothing.
-struct Writing {
-    transaction: Transaction<'static, Any>,
-    dialect: Dialect,
-    last_committed: i64,
-    last: i64,
-    /// The last change that a closed window counted.
-    last_counted: i64,
-}
-
-impl Writing {
-    fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.transaction
-    }
-
-    /// The number of one more change.
-    fn next_change(&mut self) -> i64 {
-        self.last += 1;
-        self.last
-    }
-
-    /// Whether a closed window counted the version of this change.
-    fn was_counted(&self, change: i64) -> bool {
-        change <= self.last_counted
-    }
-
-    /// Raises the counter as the last statement, and commits.
-    async fn commit(mut self) -> anyhow::Result<()> {
-        if self.last > self.last_committed {
-            let raise = sql("UPDATE feed SET last_change = $1 WHERE id = 1").bind(self.last);
-            run(&mut self.transaction, raise).await?;
-        }
-        self.transaction.commit().await.map_err(clear)
-    }
 }
 
 pub use answers::AskedWindow;
@@ -250,35 +217,6 @@ pub use suggestions::Wanted;
 pub use summaries::TopicSpan;
 
 impl Store {
-    async fn begin(&self) -> anyhow::Result<Writing> {
-        let begin = self.inner.dialect.begin();
-        let mut transaction = match self.inner.writer.begin_with(begin).await {
-            Ok(transaction) => transaction,
-            // After a full disk SQLite has rolled back by itself, and the driver still counts the transaction. A fresh
-            // connection does not.
-            Err(_) => {
-                let stale = self.inner.writer.acquire().await.map_err(clear)?;
-                stale.close().await.map_err(clear)?;
-                self.inner.writer.begin_with(begin).await.map_err(clear)?
-            }
-        };
-        let take =
-            sql("UPDATE feed SET last_change = last_change WHERE id = 1 RETURNING last_change");
-        let last = first(&mut transaction, take, |row| get::<i64>(row, 0))
-            .await?
-            .context("the database has lost its change counter; restore it from a backup")?;
-        // Only now, when nobody else can close a window any more.
-        let ask = sql("SELECT max(as_of) FROM windows");
-        let counted = first(&mut transaction, ask, |row| get::<Option<i64>>(row, 0)).await?;
-        Ok(Writing {
-            transaction,
-            dialect: self.inner.dialect,
-            last_committed: last,
-            last,
-            last_counted: counted.flatten().unwrap_or(0),
-        })
-    }
-
     async fn reader(&self) -> anyhow::Result<PoolConnection<Any>> {
         self.inner.readers.acquire().await.map_err(clear)
     }

@@ -12,6 +12,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, SqlSafeStr};
 
 use super::dialect::Dialect;
+use super::log::Log;
 use super::sql::{clear, first, get, sql};
 use super::{Inner, Location, Store};
 
@@ -87,6 +88,7 @@ impl Store {
     /// Closes all connections and lets go of the lock. Dropping does the same a little later.
     pub async fn close(self) {
         self.inner.readers.close().await;
+        self.inner.log.close().await;
         self.inner.writer.close().await;
         let lock = self.inner.lock.lock();
         drop(lock.unwrap_or_else(PoisonError::into_inner).take());
@@ -154,12 +156,14 @@ impl Place {
             .pool(self.dialect.reader_settings())
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(60))
-            .connect_lazy_with(self.options);
+            .connect_lazy_with(self.options.clone());
+        let log = self.pool(self.dialect.log_settings()).max_connections(1);
         let inner = Inner {
             dialect: self.dialect,
             place: self.shown,
             writer,
             readers,
+            log: Log::new(self.dialect, log.connect_lazy_with(self.options)),
             lock: Mutex::new(lock),
         };
         Ok(Store {

@@ -2,6 +2,7 @@
 
 use groundswell::connectors::{Cursor, Skipped};
 use groundswell::store::{Location, Store};
+use sqlx::Connection;
 
 use super::support::*;
 
@@ -226,11 +227,31 @@ fn erased_words_are_gone_from_the_file() {
         store.close().await;
         assert!(holds("xylophone") && holds("marimba"));
         let store = Store::open(&database.location).await.unwrap();
-        store
-            .forget_conversation(&key("1"), minute(3000))
+        save(&store, &[ticket("3", "a vibraphone", minute(2))]).await;
+        let forget = async |id: &str| {
+            let forgotten = store.forget_conversation(&key(id), minute(3000)).await;
+            assert!(forgotten.unwrap());
+        };
+        forget("1").await;
+        forget("3").await;
+        assert!(!holds("xylophone") && !holds("vibraphone") && holds("marimba"));
+
+        // Somebody who reads what was there before keeps the log, until the next commit after that.
+        save(&store, &[ticket("4", "a balafon", minute(2))]).await;
+        let file = folder.join("groundswell.db");
+        let mut reader = sqlx::SqliteConnection::connect(file.to_str().unwrap())
             .await
             .unwrap();
+        for statement in ["BEGIN", "SELECT count(*) FROM words"] {
+            sqlx::query(statement).execute(&mut reader).await.unwrap();
+        }
+        let since = std::time::Instant::now();
+        forget("4").await;
+        assert!(since.elapsed().as_secs() < 30, "nobody waits for a reader");
+        assert!(holds("balafon"));
+        reader.close().await.unwrap();
+        save(&store, &[ticket("5", "a marimba", minute(2))]).await;
+        assert!(!holds("balafon"));
         store.close().await;
-        assert!(!holds("xylophone") && holds("marimba"));
     });
 }
