@@ -274,10 +274,11 @@ impl Engine {
             Ok(Read::Records(records)) => page.records.extend(records),
             Ok(Read::Nothing) => page.not_ours.push(id.to_owned()),
             Ok(Read::Broken(reason)) => page.skipped.push(skipped(reason)),
-            Err(Failure::Forbidden(_)) => {
-                page.skipped.push(skipped(
-                    "the credentials may not see this record (status 403)".to_owned(),
-                ));
+            // Rights come back: what changed meanwhile must not be lost.
+            Err(Failure::Forbidden(right)) => {
+                let reason =
+                    format!("the credentials may not see this record (status 403): {right}");
+                park(reason, None);
             }
             // It was listed a moment ago; only a second look says that it is gone.
             Err(Failure::NotFound) => park(NOT_THERE.to_owned(), None),

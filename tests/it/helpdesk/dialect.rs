@@ -177,6 +177,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// The answer to a request; the vendor's refusals, too.
     fn answer(&self, tickets: &Tickets, asked: &Asked) -> Reply;
 
+    /// Whether an account may lack the right for a request, and goes without what it tells.
+    fn may_lack(&self, _uri: &str) -> bool {
+        false
+    }
+
     /// Whether a request carries `SECRET` as the vendor wants it.
     fn is_allowed(&self, asked: &Asked) -> bool;
 
