@@ -90,12 +90,10 @@ pub async fn assign(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
     let model = app.embedder.model();
     let arrivals = app.store.documents(&model, Which::New, None).await?;
     let horizon = now - app.config.discovery.horizon;
-    let settled = app
-        .store
-        .documents(&model, Which::Assigned, Some(horizon))
-        .await?;
     let registry = registry(app).await?;
     let params = app.config.topics.clone();
+    let settled = app.store.voters(&model, horizon, params.sample_size);
+    let settled = settled.await?;
     let assignments = tokio::task::spawn_blocking(move || {
         topics::assign(&arrivals, &settled, &registry, &params)
     })

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::model::{ConversationKey, EditKind, Exclusion, ModelId, State, Topic, TopicId};
-use crate::store::{Store, Which};
+use crate::store::Store;
 use crate::topics::{self, Because, Document, Reason};
 
 /// Characters that are shown of a neighbour's text.
@@ -95,10 +95,8 @@ pub async fn why(
     let registry = super::registry_of(store).await?;
     let names = Names(registry.seen());
     let horizon = now - config.discovery.horizon;
-    let settled = store
-        .documents(model, Which::Assigned, Some(horizon))
-        .await?;
     let params = config.topics.clone();
+    let settled = store.voters(model, horizon, params.sample_size).await?;
     let (document, reason) = tokio::task::spawn_blocking(move || {
         let reason = topics::why(&document, &settled, &registry, &params);
         (document, reason)

@@ -32,6 +32,7 @@ mod summaries;
 mod texts;
 mod topics;
 mod vectors;
+mod voters;
 mod writing;
 
 use std::path::{Path, PathBuf};

@@ -51,12 +51,26 @@ pub(super) async fn all<T>(
     statement: Statement,
     convert: impl Fn(&AnyRow) -> anyhow::Result<T>,
 ) -> anyhow::Result<Vec<T>> {
-    let mut rows = statement.fetch(connection);
     let mut converted = Vec::new();
-    while let Some(row) = rows.try_next().await.map_err(clear)? {
-        converted.push(convert(&row)?);
-    }
+    each(connection, statement, |row| {
+        converted.push(convert(row)?);
+        Ok(())
+    })
+    .await?;
     Ok(converted)
+}
+
+/// Hands over all rows, one by one as they arrive: for more of them than anybody wants to hold.
+pub(super) async fn each(
+    connection: &mut AnyConnection,
+    statement: Statement,
+    mut take: impl FnMut(&AnyRow) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut rows = statement.fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(clear)? {
+        take(&row)?;
+    }
+    Ok(())
 }
 
 /// A column's value.

@@ -9,7 +9,7 @@ use crate::model::{ConversationKey, ModelId, Text, TopicId, Vector};
 use crate::topics::Document;
 
 /// Documents that count, with their vectors of model `$1`.
-const DOCUMENT: &str = "SELECT c.source, c.id, w.text, v.vector, c.language, \
+pub(super) const DOCUMENT: &str = "SELECT c.source, c.id, w.text, v.vector, c.language, \
     COALESCE(c.requester, c.account), c.created_at, c.topic FROM conversations c \
     JOIN words w ON w.source = c.source AND w.id = c.id \
     JOIN vectors v ON v.text_hash = c.text_hash AND v.model = $1 \
@@ -98,7 +98,7 @@ impl Store {
     }
 }
 
-fn document(row: &AnyRow) -> anyhow::Result<Document> {
+pub(super) fn document(row: &AnyRow) -> anyhow::Result<Document> {
     let (source, id): (String, String) = (get(row, 0)?, get(row, 1)?);
     Ok(Document {
         key: ConversationKey::new(source, id),

@@ -1,9 +1,10 @@
 //! Cases: vectors and documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use groundswell::model::{Exclusion, ModelId, TopicId};
 use groundswell::store::{Store, Which};
+use groundswell::topics::Document;
 
 use super::support::*;
 
@@ -14,6 +15,7 @@ const CASES: &[Case] = cases![
     documents_are_told_by_what_was_decided,
     a_vector_goes_with_the_last_text_it_was_made_of,
     a_text_that_somebody_else_has_too_keeps_or_regains_its_vector,
+    few_of_many_vote_as_many_of_each_topic,
     texts_that_come_and_go_have_vectors_and_leave_none,
     a_change_of_encoder_renews_topics_and_drops_old_vectors_at_once,
     approximate_vectors_are_known_as_such_until_they_are_replaced,
@@ -170,6 +172,72 @@ async fn a_text_that_somebody_else_has_too_keeps_or_regains_its_vector(store: St
     assert_eq!(ids(&store, Which::All).await, ["3"]);
     save(&store, &[ticket("5", "another", minute(7))]).await;
     assert_eq!(waiting().await, 1, "only that of 5, for that of 4 is gone");
+}
+
+async fn few_of_many_vote_as_many_of_each_topic(store: Store) {
+    // 30 of a large topic, every third with the same text; 3 of a small one; 1 is too old, 1 does not count.
+    let text = |number: i32| match number % 3 {
+        0 => "same".to_owned(),
+        _ => format!("text {number}"),
+    };
+    let mut large: Vec<_> = (10..40)
+        .map(|number| {
+            ticket(
+                &number.to_string(),
+                &text(number),
+                minute(i64::from(number)),
+            )
+        })
+        .collect();
+    let small = ["50", "51", "52"].map(|id| ticket(id, &format!("small {id}"), minute(50)));
+    let old = ticket("99", "old", minute(1));
+    save(&store, &large).await;
+    save(&store, &small).await;
+    save(&store, std::slice::from_ref(&old)).await;
+    embed(&store).await;
+    let ids: Vec<String> = (10..40).map(|number| number.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    assign(&store, "large", &ids).await;
+    assign(&store, "small", &["50", "51", "52"]).await;
+    let mut spam = changed(&large.remove(1), "text 11", minute(100));
+    spam.conversation.exclusion = Some(Exclusion::Spam);
+    save(&store, &[spam]).await;
+
+    let voters = async |most| store.voters(&model(), minute(5), most).await.unwrap();
+    let all = store
+        .documents(&model(), Which::Assigned, Some(minute(5)))
+        .await
+        .unwrap();
+    let keys = |documents: &[Document]| -> BTreeSet<String> {
+        documents
+            .iter()
+            .map(|document| document.key.id.clone())
+            .collect()
+    };
+    assert_eq!(all.len(), 32);
+    assert_eq!(
+        keys(&voters(32).await),
+        keys(&all),
+        "all, where they are few"
+    );
+    // 5 places for each of two topics: the five lowest hashes of the large one, its first for each text.
+    let mut lots: BTreeMap<String, String> = BTreeMap::new();
+    for one in &large {
+        let id = one.conversation.key.id.clone();
+        lots.entry(one.text_hash.clone()).or_insert(id);
+    }
+    let mut expected: BTreeSet<String> = lots.into_values().take(5).collect();
+    expected.extend(["50", "51", "52"].map(str::to_owned));
+    // The exemplar of the large topic.
+    expected.insert("10".to_owned());
+    let drawn = voters(10).await;
+    assert_eq!(keys(&drawn), expected);
+    assert!(drawn.is_sorted_by(|one, other| one.key < other.key));
+    assert!(
+        drawn
+            .iter()
+            .all(|one| one.topic.is_some() && one.text.as_str() != "old")
+    );
 }
 
 /// Few texts among many conversations, so that most are shared, in an order that nobody would think of.
