@@ -92,7 +92,7 @@ pub async fn assign(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
     let horizon = now - app.config.discovery.horizon;
     let registry = registry(app).await?;
     let params = app.config.topics.clone();
-    let settled = app.store.voters(&model, horizon, params.sample_size);
+    let settled = app.store.voters(&model, horizon, &params);
     let settled = settled.await?;
     let assignments = tokio::task::spawn_blocking(move || {
         topics::assign(&arrivals, &settled, &registry, &params)

@@ -96,7 +96,7 @@ pub async fn why(
     let names = Names(registry.seen());
     let horizon = now - config.discovery.horizon;
     let params = config.topics.clone();
-    let settled = store.voters(model, horizon, params.sample_size).await?;
+    let settled = store.voters(model, horizon, &params).await?;
     let (document, reason) = tokio::task::spawn_blocking(move || {
         let reason = topics::why(&document, &settled, &registry, &params);
         (document, reason)

@@ -4,45 +4,51 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use sqlx::any::AnyRow;
 
 use super::dialect::ListParameter;
 use super::sql::{composed, count, each, get, json_list, sql};
 use super::vectors::{DOCUMENT, document};
 use super::{Store, Which};
 use crate::model::{ConversationKey, ModelId};
-use crate::topics::Document;
+use crate::topics::{Document, Params};
 
 /// Counting conversations that have a topic, opened at or after `$1`.
 const SETTLED: &str = "FROM conversations c \
     WHERE c.exclusion IS NULL AND c.topic IS NOT NULL AND c.created_at >= $1";
 
 impl Store {
-    /// Documents opened at or after `from` that have a topic, sorted by key: all, if they are no more than `most`. Of more,
-    /// each topic gets the same number of places, for those of its different texts whose hashes are lowest, which is as
-    /// good as drawing lots; and its exemplars come too.
+    /// Documents opened at or after `from` that have a topic, sorted by key: all, if they are no more than `sample_size`.
+    /// Of more, each topic gets the same number of places, at least as many as neighbours are asked, for those of its
+    /// different texts whose hashes are lowest, which is as good as drawing lots; and its exemplars come too.
     pub async fn voters(
         &self,
         model: &ModelId,
         from: DateTime<Utc>,
-        most: usize,
+        params: &Params,
     ) -> anyhow::Result<Vec<Document>> {
-        let ask = composed(format!("SELECT count(*) {SETTLED}")).bind(from.timestamp_micros());
-        let settled = self.read_first(ask, |row| count(row, 0)).await?;
-        if settled.unwrap_or(0) <= most as u64 {
+        let ask = composed(format!(
+            "SELECT count(*), count(DISTINCT c.topic) {SETTLED}"
+        ));
+        let counts = |row: &AnyRow| Ok((count(row, 0)?, count(row, 1)?));
+        let found = self.read_first(ask.bind(from.timestamp_micros()), counts);
+        let (settled, topics) = found.await?.unwrap_or_default();
+        let most = params.sample_size as u64;
+        if settled <= most {
             return self.documents(model, Which::Assigned, Some(from)).await;
         }
-        let mut drawn = self.draw(from, most).await?;
+        let places = usize::try_from(most / topics.max(1))?.max(params.neighbours);
+        let mut drawn = self.draw(from, places).await?;
         drawn.extend(self.exemplars_since(from).await?);
         self.documents_of(model, &drawn).await
     }
 
+    /// So many of each topic.
     async fn draw(
         &self,
         from: DateTime<Utc>,
-        most: usize,
+        places: usize,
     ) -> anyhow::Result<BTreeSet<ConversationKey>> {
-        let topics = self.read_first(sql("SELECT count(*) FROM topics"), |row| count(row, 0));
-        let places = most / usize::try_from(topics.await?.unwrap_or(0))?.max(1);
         let mut drawn: BTreeMap<String, BTreeMap<String, ConversationKey>> = BTreeMap::new();
         let ask = composed(format!(
             "SELECT c.topic, c.text_hash, c.source, c.id {SETTLED}"

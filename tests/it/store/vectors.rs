@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use groundswell::model::{Exclusion, ModelId, TopicId};
 use groundswell::store::{Store, Which};
-use groundswell::topics::Document;
+use groundswell::topics::{Document, Params};
 
 use super::support::*;
 
@@ -203,7 +203,14 @@ async fn few_of_many_vote_as_many_of_each_topic(store: Store) {
     spam.conversation.exclusion = Some(Exclusion::Spam);
     save(&store, &[spam]).await;
 
-    let voters = async |most| store.voters(&model(), minute(5), most).await.unwrap();
+    let voters = async |sample_size, neighbours| {
+        let params = Params {
+            sample_size,
+            neighbours,
+            ..Params::default()
+        };
+        store.voters(&model(), minute(5), &params).await.unwrap()
+    };
     let all = store
         .documents(&model(), Which::Assigned, Some(minute(5)))
         .await
@@ -216,7 +223,7 @@ async fn few_of_many_vote_as_many_of_each_topic(store: Store) {
     };
     assert_eq!(all.len(), 32);
     assert_eq!(
-        keys(&voters(32).await),
+        keys(&voters(32, 1).await),
         keys(&all),
         "all, where they are few"
     );
@@ -230,8 +237,9 @@ async fn few_of_many_vote_as_many_of_each_topic(store: Store) {
     expected.extend(["50", "51", "52"].map(str::to_owned));
     // The exemplar of the large topic.
     expected.insert("10".to_owned());
-    let drawn = voters(10).await;
+    let drawn = voters(10, 1).await;
     assert_eq!(keys(&drawn), expected);
+    assert_eq!(keys(&voters(2, 5).await), expected, "as many as are asked");
     assert!(drawn.is_sorted_by(|one, other| one.key < other.key));
     assert!(
         drawn
