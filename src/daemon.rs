@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::clock;
 use crate::schedule;
-use crate::web::{self, WebConfig};
+use crate::web;
+use crate::web::config::WebConfig;
 
 /// How often it is looked whether there is history to read.
 const HISTORY_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);

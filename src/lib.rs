@@ -23,6 +23,7 @@ pub mod hints;
 pub mod ingest;
 pub mod model;
 pub mod reconcile;
+pub mod rounds;
 pub mod schedule;
 pub mod search;
 pub mod section;

@@ -32,7 +32,7 @@ pub struct Config {
     /// A PostgreSQL address; without one, SQLite in the data folder.
     pub database_url: Option<SecretString>,
     /// Pages and API.
-    pub web: crate::web::WebConfig,
+    pub web: crate::web::config::WebConfig,
     /// Answers of readers.
     pub answers: crate::answers::AnswersConfig,
     /// Cleaning and redaction.
@@ -180,7 +180,7 @@ impl Config {
             calendar: Calendar { zone, week_start },
             seal_key,
             database_url,
-            web: crate::web::WebConfig::read(root.section("web")),
+            web: crate::web::config::WebConfig::read(root.section("web")),
             answers: crate::answers::AnswersConfig::read(root.section("answers")),
             ingest: crate::ingest::IngestConfig::read(root.section("ingest")),
             embed: crate::embed::EmbedConfig::read(root.section("embed")),
