@@ -3,6 +3,8 @@
 //! report under all definitions, searched for findings, drafted, composed and stored. With "teams", four teams by a further
 //! field get digests of their own beside it. `cargo bench --bench close [-- COUNT [teams]]`
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -16,6 +18,7 @@ use groundswell::model::{
 use groundswell::steps;
 use groundswell::store::CleanPage;
 use sha2::{Digest as _, Sha256};
+use support::{memory_mib, run};
 
 const CATEGORIES: u64 = 500;
 const TOPICS: u64 = 300;
@@ -23,18 +26,7 @@ const PAGE: usize = 2_000;
 const REGIONS: [&str; 4] = ["north", "east", "south", "west"];
 
 fn main() {
-    // `cargo test --benches` passes this: then it only has to start.
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    let count = std::env::args().find_map(|argument| argument.parse().ok());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
-    runtime
-        .block_on(close(count.unwrap_or(100_000)))
-        .expect("the month is closed");
+    run(100_000, close);
 }
 
 /// The same numbers in every run.
@@ -218,12 +210,4 @@ fn report(stored: &[Stored]) -> OfficialReport {
         zone: None,
         rows: counts.into_iter().map(row).collect(),
     }
-}
-
-/// A figure of the process's memory, where the system tells.
-fn memory_mib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(name));
-    let kib = line.and_then(|line| line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or_default() / 1024
 }

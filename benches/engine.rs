@@ -2,6 +2,8 @@
 //! into the store, and whether memory stays flat. The server makes its pages while it is asked and shares the same cores.
 //! `cargo bench --bench engine [-- COUNT]`
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,6 +25,7 @@ use groundswell::model::{
 };
 use groundswell::store::{Location, Store};
 use serde_json::Value;
+use support::{memory_mib, run};
 
 const PAGE: u64 = 1_000;
 const START: i64 = 1_770_000_000;
@@ -118,18 +121,7 @@ async fn rows(Query(query): Query<BTreeMap<String, String>>, count: u64) -> Stri
 }
 
 fn main() {
-    // `cargo test --benches` passes this: then it only has to start.
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    let count = std::env::args().find_map(|argument| argument.parse().ok());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
-    runtime
-        .block_on(pull(count.unwrap_or(1_000_000)))
-        .expect("everything is pulled");
+    run(1_000_000, |count| pull(count as u64));
 }
 
 async fn pull(count: u64) -> anyhow::Result<()> {
@@ -185,17 +177,4 @@ async fn pull(count: u64) -> anyhow::Result<()> {
     let seconds = since.elapsed().as_secs_f64();
     println!("{texts} different texts listed and counted in {seconds:.1} s");
     Ok(())
-}
-
-fn memory_mib(line: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|known| known.strip_prefix(line));
-    let kibibytes = line.and_then(|rest| {
-        rest.trim()
-            .trim_end_matches(" kB")
-            .trim()
-            .parse::<u64>()
-            .ok()
-    });
-    kibibytes.unwrap_or(0) >> 10
 }

@@ -2,6 +2,8 @@
 //! conversations where they belong, among very many.
 //! `cargo bench --bench idle [-- COUNT]`
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -15,23 +17,13 @@ use groundswell::model::{
 use groundswell::steps;
 use groundswell::store::CleanPage;
 use sha2::{Digest, Sha256};
+use support::{memory_mib, run};
 
 const PAGE: usize = 5_000;
 const TOPICS: usize = 300;
 
 fn main() {
-    // `cargo test --benches` passes this: then it only has to start.
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    let count = std::env::args().find_map(|argument| argument.parse().ok());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
-    runtime
-        .block_on(idle(count.unwrap_or(1_000_000)))
-        .expect("nothing is due");
+    run(1_000_000, idle);
 }
 
 async fn idle(count: usize) -> anyhow::Result<()> {
@@ -130,13 +122,6 @@ fn topics(at: DateTime<Utc>) -> Vec<Topic> {
         discovered_at: at,
     };
     (0..TOPICS).map(topic).collect()
-}
-
-fn memory_mib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(name));
-    let kib = line.and_then(|line| line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or_default() / 1024
 }
 
 fn one(number: usize, start: DateTime<Utc>) -> Stored {

@@ -224,10 +224,7 @@ impl<'a> Changes<'a> {
             News::Merged(into, _) => (Exclusion::Merged, Some((*into).to_owned())),
             _ => (Exclusion::Deleted, None),
         };
-        self.left.extend(head.map(|head| Left {
-            id,
-            text_hash: head.text_hash.clone(),
-        }));
+        self.left.extend(head.map(|head| left(id, head)));
         self.wordless.push(id);
         self.tombstones.push(Tombstone {
             source: source.0.clone(),
@@ -254,11 +251,8 @@ impl<'a> Changes<'a> {
     ) {
         let text_hash = &stored.text_hash;
         let counts = stored.conversation.exclusion.is_none();
-        let left = head.filter(|head| !counts || head.text_hash != *text_hash);
-        self.left.extend(left.map(|head| Left {
-            id,
-            text_hash: head.text_hash.clone(),
-        }));
+        let has_left = head.filter(|head| !counts || head.text_hash != *text_hash);
+        self.left.extend(has_left.map(|head| left(id, head)));
         if is_removed(stored) {
             self.wordless.push(id);
         }
@@ -286,6 +280,11 @@ impl<'a> Changes<'a> {
         erase_words(writing, source, &self.wordless).await?;
         leave_texts(writing, source, &self.left).await
     }
+}
+
+fn left<'a>(id: &'a str, head: &Head) -> Left<'a> {
+    let text_hash = head.text_hash.clone();
+    Left { id, text_hash }
 }
 
 /// Of such a version the words are not kept either, nor who wrote them.

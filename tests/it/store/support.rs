@@ -220,7 +220,12 @@ pub fn vector(text: &str) -> Vector {
 
 /// Gives all texts a vector.
 pub async fn embed(store: &Store) {
-    let texts = store.texts_without_vector(&model(), 1000).await.unwrap();
+    embed_some(store, 1000).await;
+}
+
+/// Gives those that changed first a vector.
+pub async fn embed_some(store: &Store, limit: u32) {
+    let texts = store.texts_without_vector(&model(), limit).await.unwrap();
     let vectors: Vec<_> = texts
         .into_iter()
         .map(|(hash, text)| (hash, vector(text.as_str())))

@@ -273,14 +273,7 @@ async fn texts_that_come_and_go_have_vectors_and_leave_none(store: Store) {
                 save(&store, &[version]).await;
                 held.remove(&id);
             }
-            2 => {
-                let one = store.texts_without_vector(&model(), 1).await.unwrap();
-                let vectors: Vec<_> = one
-                    .into_iter()
-                    .map(|(hash, text)| (hash, vector(text.as_str())))
-                    .collect();
-                store.save_vectors(&model(), &vectors).await.unwrap();
-            }
+            2 => embed_some(&store, 1).await,
             3 => {
                 embed(&store).await;
                 let left = store.count_without_vector(&model()).await.unwrap();
